@@ -1,0 +1,131 @@
+//! Why a command came to nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{HoldId, LocationId, MAX_HOLD_SECONDS, MAX_LINES, MAX_UNITS};
+
+/// Why a command came to nothing. Checked, and listed, in this order; each is named for the rule that it
+/// would have broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "refusal", rename_all = "snake_case")]
+pub enum Refusal {
+    /// A reservation of nothing.
+    #[error("there are no lines")]
+    NoLines,
+    /// A reservation over [`MAX_LINES`].
+    #[error("{lines} lines were given and {MAX_LINES} is the most")]
+    TooManyLines {
+        /// How many there were.
+        lines: usize,
+    },
+    /// A hold for no time, or for too long.
+    #[error("a hold lasts from 1 to {MAX_HOLD_SECONDS} seconds, not {seconds}")]
+    DurationOutOfRange {
+        /// What was asked for.
+        seconds: i64,
+    },
+    /// A reorder point or quantity below zero or above [`MAX_UNITS`].
+    #[error("{field} is from 0 to {MAX_UNITS}, not {value}")]
+    ReorderOutOfRange {
+        /// Which of the two.
+        field: String,
+        /// What was asked for.
+        value: i64,
+    },
+    /// No such item, or none that the caller may see.
+    #[error("there is no such item")]
+    ItemUnknown,
+    /// The item is not at the version that the caller had seen.
+    #[error("the item is at version {actual}, not {expected}")]
+    VersionStale {
+        /// What the caller had seen.
+        expected: i64,
+        /// Where it is.
+        actual: i64,
+    },
+    /// Another item has this SKU.
+    #[error("the SKU {sku} is taken")]
+    SkuTaken {
+        /// The SKU.
+        sku: String,
+    },
+    /// Another item stands for this variant of this product.
+    #[error("the product {product_id} has an item for this variant already")]
+    ProductTaken {
+        /// The product.
+        product_id: String,
+    },
+    /// No such location.
+    #[error("there is no location {location}")]
+    LocationUnknown {
+        /// The id that was given.
+        location: LocationId,
+    },
+    /// No location is active, so there is no first one.
+    #[error("there is no active location")]
+    NoLocation,
+    /// Stock is neither put into nor promised from a closed location.
+    #[error("the location {location} is not active")]
+    LocationInactive {
+        /// Its code.
+        location: String,
+    },
+    /// A hold on an item that is no longer sold.
+    #[error("the item {sku} is not active")]
+    ItemInactive {
+        /// Its SKU.
+        sku: String,
+    },
+    /// No such hold, or none that the caller may see.
+    #[error("there is no hold {hold}")]
+    HoldUnknown {
+        /// The id that was given.
+        hold: HoldId,
+    },
+    /// A hold with this id exists.
+    #[error("the hold {hold} exists already")]
+    HoldTaken {
+        /// The id that was given.
+        hold: HoldId,
+    },
+    /// Its time was up before.
+    #[error("the hold {hold} has expired")]
+    HoldExpired {
+        /// Which.
+        hold: HoldId,
+    },
+    /// It was given back before.
+    #[error("the hold {hold} was cancelled")]
+    HoldCancelled {
+        /// Which.
+        hold: HoldId,
+    },
+    /// Its goods were handed over before.
+    #[error("the hold {hold} was confirmed")]
+    HoldConfirmed {
+        /// Which.
+        hold: HoldId,
+    },
+    /// Its time is not up yet.
+    #[error("the hold {hold} has not expired")]
+    HoldStillBinds {
+        /// Which.
+        hold: HoldId,
+    },
+    /// More than there is to promise or to take away.
+    #[error("{requested} of {sku} were asked for and {available} are available")]
+    NotEnough {
+        /// Of what.
+        sku: String,
+        /// How many were asked for, in units.
+        requested: i64,
+        /// How many there are, in units.
+        available: i64,
+    },
+    /// More than a level may hold.
+    #[error("a level of {sku} would pass {MAX_UNITS}")]
+    TooMuch {
+        /// Of what.
+        sku: String,
+    },
+}

@@ -1,0 +1,46 @@
+use domain::{Command, Delta, Outside, Refusal};
+
+use crate::story::*;
+
+fn adjust_at(location: domain::LocationId, units: i64) -> Command {
+    let delta = Delta::try_from(units).unwrap();
+    Command::Adjust { item: TEA, location: Some(location), delta, against: Outside::Adjustment }
+}
+
+#[test]
+fn a_correction_goes_up_at_the_first_location_and_down_wherever_there_is_some() {
+    let story = given([received_at(BACK, 4), adjust(2)]).when(adjust(-5)).happens();
+    assert_eq!((story.level(TEA, MAIN).available, story.level(TEA, BACK).available), (0, 1));
+}
+
+#[test]
+fn nothing_is_corrected_below_zero() {
+    given([received(3)]).when(adjust(-4)).refused(Refusal::NotEnough {
+        sku: "TEA".to_owned(),
+        requested: 4,
+        available: 3,
+    });
+}
+
+#[test]
+fn what_is_promised_is_not_corrected_away() {
+    given([received(3), hold(A, 2)]).when(adjust(-2)).refused(Refusal::NotEnough {
+        sku: "TEA".to_owned(),
+        requested: 2,
+        available: 1,
+    });
+}
+
+#[test]
+fn a_correction_at_a_location_leaves_the_others_alone() {
+    given([received_at(MAIN, 3), received_at(BACK, 1)])
+        .when(adjust_at(BACK, -2))
+        .refused(Refusal::NotEnough { sku: "TEA".to_owned(), requested: 2, available: 1 });
+}
+
+#[test]
+fn a_correction_of_an_unknown_location_is_refused() {
+    let nowhere = domain::LocationId(uuid::Uuid::from_u128(99));
+    given([]).when(adjust_at(nowhere, -1)).refused(Refusal::LocationUnknown { location: nowhere });
+    given([]).when(adjust_at(nowhere, 1)).refused(Refusal::LocationUnknown { location: nowhere });
+}

@@ -1,0 +1,27 @@
+//! The stock database: its tables, the one writer, the reader and the audit.
+//!
+//! Reading order: [`Request`] (a command and its caller), [`Writer`] (the only code that changes stock),
+//! [`Reader`] (every question about stock), [`audit`] (whether the books agree), [`Migrator`] (the tables).
+//!
+//! **Invariants.** The ledger, `inventory_transactions`, is append-only: the database itself refuses `UPDATE` and
+//! `DELETE`. Levels are its fold. An event is in the outbox if and only if what it tells was committed. Nothing
+//! here knows HTTP, gRPC or a message broker.
+
+pub mod audit;
+pub mod locations;
+mod migrations;
+mod reader;
+mod request;
+pub mod sweeper;
+mod tables;
+mod time;
+mod writer;
+
+pub use migrations::Migrator;
+pub use reader::{
+    HoldView, ItemFilter, ItemView, LevelView, Listed, Overview, OwnerCount, ReadError, Reader, Resolved,
+};
+pub use request::{
+    Answer, By, Done, HeldLine, HoldAfter, ItemAfter, Outcome, Reference, Request, Unanswered,
+};
+pub use writer::{Writer, WriterConfig};

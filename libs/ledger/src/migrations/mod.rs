@@ -1,0 +1,15 @@
+//! The migrations of the stock database, oldest first. A merged one never changes.
+
+mod m20261121_000001_stock;
+
+use sea_orm_migration::prelude::*;
+
+/// Brings the stock database up to date, on PostgreSQL and on SQLite.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261121_000001_stock::Migration)]
+    }
+}

@@ -1,0 +1,243 @@
+//! Items, levels and holds as they are answered.
+
+use domain::{HoldId, HoldStatus, Timestamp};
+use sea_orm::FromQueryResult;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::request::HeldLine;
+use crate::tables::{hold, item};
+
+/// One SKU and its levels. Units; times in UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemView {
+    /// Its id.
+    pub id: Uuid,
+    /// The product it stands for.
+    pub product_id: String,
+    /// The variant of the product.
+    pub variant_id: Option<String>,
+    /// Its SKU.
+    pub sku: String,
+    /// Its name.
+    pub name: String,
+    /// The brand that owns it.
+    pub owner: String,
+    /// The supplier that it is ordered from.
+    pub supplier_id: Option<String>,
+    /// Order more when available and incoming together are at or below this.
+    pub reorder_point: i64,
+    /// How many to order then; 0 never orders.
+    pub reorder_quantity: i64,
+    /// Whether it may be promised.
+    pub active: bool,
+    /// Counts its changes; the ETag.
+    pub version: i64,
+    /// On the shelf, over all locations.
+    pub on_hand: i64,
+    /// Free to promise, over all locations.
+    pub available: i64,
+    /// Promised, over all locations.
+    pub reserved: i64,
+    /// On their way, over all locations.
+    pub incoming: i64,
+    /// The same by location.
+    pub levels: Vec<LevelView>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When the first hold on it will expire by itself: until then these figures change by commands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_expiry: Option<Timestamp>,
+}
+
+/// The units of one item at one location: `on_hand = available + reserved + damaged + quality_control`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelView {
+    /// Where.
+    pub location_id: Uuid,
+    /// Its code.
+    pub location: String,
+    /// On the shelf.
+    pub on_hand: i64,
+    /// Free to promise.
+    pub available: i64,
+    /// Promised.
+    pub reserved: i64,
+    /// Not sellable.
+    pub damaged: i64,
+    /// Waiting to be looked at.
+    pub quality_control: i64,
+    /// On their way there.
+    pub incoming: i64,
+}
+
+/// A reservation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldView {
+    /// Its id.
+    pub reservation_id: HoldId,
+    /// Whether it binds, and if not, how it ended.
+    pub status: HoldStatus,
+    /// When it stops, or stopped, binding by itself.
+    pub expires_at: Timestamp,
+    /// What kind of thing it is for.
+    pub reference_type: Option<String>,
+    /// Which one.
+    pub reference_id: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// What it holds, and where.
+    pub lines: Vec<HeldLine>,
+    /// The SKUs that it is on, in the order of its lines.
+    pub skus: Vec<String>,
+}
+
+/// One location of an item, or an item without any. Read in one statement, so that an item's version and its
+/// levels belong together.
+#[derive(FromQueryResult)]
+pub(super) struct ItemRow {
+    id: Uuid,
+    product_id: String,
+    variant_id: Option<String>,
+    sku: String,
+    name: String,
+    owner: String,
+    supplier_id: Option<String>,
+    reorder_point: i64,
+    reorder_quantity: i64,
+    is_active: bool,
+    version: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    next_expiry: Option<Timestamp>,
+    location_id: Option<Uuid>,
+    location: Option<String>,
+    available: Option<i64>,
+    reserved: Option<i64>,
+    damaged: Option<i64>,
+    quality_control: Option<i64>,
+    incoming: Option<i64>,
+    overdue: Option<i64>,
+}
+
+/// The statement behind [`items`], for so many ids. Holds whose time is up count as available, whether or not
+/// their end was recorded.
+pub(super) fn items_sql(clock: &str, ids: usize) -> String {
+    let ids: Vec<String> = (1..=ids).map(|n| format!("${n}")).collect();
+    format!(
+        "SELECT i.id, i.product_id, i.variant_id, i.sku, i.name, i.owner, i.supplier_id, i.reorder_point,
+             i.reorder_quantity, i.is_active, i.version, i.created_at, i.updated_at,
+             l.warehouse_id AS location_id, w.code AS location, l.available_quantity AS available,
+             l.reserved_quantity AS reserved, l.damaged_quantity AS damaged,
+             l.quality_control_quantity AS quality_control, l.incoming_quantity AS incoming,
+             CASE WHEN l.reserved_quantity > 0 THEN (SELECT CAST(sum(r.quantity) AS bigint)
+                 FROM inventory_reservations r WHERE r.status = 'open' AND r.expires_at <= {clock}
+                 AND r.inventory_item_id = l.inventory_item_id AND r.warehouse_id = l.warehouse_id) END AS overdue,
+             CASE WHEN i.reserved_quantity > 0 THEN (SELECT min(r.expires_at)
+                 FROM inventory_reservations r WHERE r.status = 'open' AND r.expires_at > {clock}
+                 AND r.inventory_item_id = i.id) END AS next_expiry
+         FROM inventory_items i
+         LEFT JOIN inventory_locations l ON l.inventory_item_id = i.id
+         LEFT JOIN warehouses w ON w.id = l.warehouse_id
+         WHERE i.id IN ({}) ORDER BY i.id, w.priority, w.code",
+        ids.join(", ")
+    )
+}
+
+/// Puts items together from their rows, which are in the order of the items.
+pub(super) fn items(rows: Vec<ItemRow>) -> Vec<ItemView> {
+    let mut items: Vec<ItemView> = Vec::new();
+    for row in rows {
+        let level = row.level();
+        if items.last().is_none_or(|item| item.id != row.id) {
+            items.push(row.item());
+        }
+        if let (Some(item), Some(level)) = (items.last_mut(), level) {
+            item.on_hand += level.on_hand;
+            item.available += level.available;
+            item.reserved += level.reserved;
+            item.incoming += level.incoming;
+            item.levels.push(level);
+        }
+    }
+    items
+}
+
+impl ItemRow {
+    fn level(&self) -> Option<LevelView> {
+        let location_id = self.location_id?;
+        let freed = self.overdue.unwrap_or(0);
+        let units = |column: Option<i64>| column.unwrap_or(0);
+        let (available, reserved) = (units(self.available) + freed, units(self.reserved) - freed);
+        let (damaged, quality_control) = (units(self.damaged), units(self.quality_control));
+        Some(LevelView {
+            location_id,
+            location: self.location.clone().unwrap_or_default(),
+            on_hand: available + reserved + damaged + quality_control,
+            available,
+            reserved,
+            damaged,
+            quality_control,
+            incoming: units(self.incoming),
+        })
+    }
+
+    fn item(self) -> ItemView {
+        ItemView {
+            id: self.id,
+            product_id: self.product_id,
+            variant_id: self.variant_id,
+            sku: self.sku,
+            name: self.name,
+            owner: self.owner,
+            supplier_id: self.supplier_id,
+            reorder_point: self.reorder_point,
+            reorder_quantity: self.reorder_quantity,
+            active: self.is_active,
+            version: self.version,
+            on_hand: 0,
+            available: 0,
+            reserved: 0,
+            incoming: 0,
+            levels: vec![],
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            next_expiry: self.next_expiry,
+        }
+    }
+}
+
+/// Puts a reservation together; `None` when it has no lines.
+pub(super) fn hold(
+    id: HoldId,
+    lines: &[hold::Model],
+    items: &[item::Model],
+    now: Timestamp,
+) -> Result<Option<HoldView>, String> {
+    let Some(first) = lines.first() else { return Ok(None) };
+    let statuses: Result<Vec<HoldStatus>, String> = lines.iter().map(|line| line.status.parse()).collect();
+    let statuses = statuses?;
+    let over = first.expires_at <= now && statuses.contains(&HoldStatus::Open);
+    let expired = over || statuses.contains(&HoldStatus::Expired);
+    let sku = |line: &hold::Model| {
+        let item = items.iter().find(|item| item.id == line.inventory_item_id);
+        item.map(|item| item.sku.clone()).unwrap_or_default()
+    };
+    let line = |line: &hold::Model| HeldLine {
+        item_id: domain::ItemId(line.inventory_item_id),
+        location_id: domain::LocationId(line.warehouse_id),
+        quantity: line.quantity,
+    };
+    Ok(Some(HoldView {
+        reservation_id: id,
+        status: if expired { HoldStatus::Expired } else { statuses[0] },
+        expires_at: first.expires_at,
+        reference_type: first.reference_type.clone(),
+        reference_id: first.reference_id.clone(),
+        created_at: first.created_at,
+        lines: lines.iter().map(line).collect(),
+        skus: lines.iter().map(sku).collect(),
+    }))
+}

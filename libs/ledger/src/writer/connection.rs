@@ -1,0 +1,249 @@
+//! A lane's own connection: what it reads under lock, and what it writes, on either database.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use domain::{Command, HoldId, ItemId, Location, Stock, Timestamp};
+use platform::db::DbConfig;
+use uuid::Uuid;
+
+use super::batch::{Job, Loaded};
+use super::recording::Recording;
+use super::rows::{HoldRow, ItemRow, LevelRow, StoredKey, holds};
+use super::{postgres, sqlite};
+
+/// An open connection, owned by one lane alone: no pool can hand it to anybody while a transaction is open.
+pub(super) enum Connection {
+    Postgres(sqlx::PgConnection),
+    Sqlite(sqlx::SqliteConnection),
+}
+
+/// Why a batch did not get through.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StoreError {
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error("a row does not parse: {0}")]
+    Row(String),
+    #[error("no database is spoken to with {0}")]
+    Url(String),
+}
+
+/// What to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// The connection is of no more use, and what became of an open commit is not known.
+    Reconnect,
+    /// Somebody was faster. Look again.
+    Again,
+    /// One of the commands cannot be recorded; each on its own will show which.
+    Apart,
+}
+
+impl StoreError {
+    pub(super) fn remedy(&self) -> Remedy {
+        let StoreError::Database(error) = self else { return Remedy::Apart };
+        let Some(database) = error.as_database_error() else { return Remedy::Reconnect };
+        let code = database.code().unwrap_or_default();
+        match code.as_ref() {
+            // PostgreSQL: unique violation, serialization failure, deadlock, lock not available.
+            "23505" | "40001" | "40P01" | "55P03" => Remedy::Again,
+            // SQLite: busy, locked, unique and primary key violations.
+            "5" | "6" | "261" | "517" | "1555" | "2067" => Remedy::Again,
+            // PostgreSQL: connection trouble, shutdown, out of resources.
+            code if ["08", "57", "53"].iter().any(|class| code.starts_with(class)) => Remedy::Reconnect,
+            _ => Remedy::Apart,
+        }
+    }
+}
+
+/// A lane's statements find their rows by key, however many there are. Told so, PostgreSQL plans each of them
+/// once and never reads a whole table because it was small on the day of the plan.
+const PLANS: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
+impl Connection {
+    pub(super) async fn open(url: &str, config: &DbConfig) -> Result<Connection, StoreError> {
+        use sqlx::ConnectOptions;
+        let bad = |error: anyhow::Error| StoreError::Url(error.to_string());
+        if url.starts_with("postgres") {
+            let options = platform::db::pg_options(url, config).map_err(|error| bad(error.into()))?;
+            return Ok(Connection::Postgres(options.options(PLANS).connect().await?));
+        }
+        let options = platform::db::sqlite_options(url, config).map_err(|error| bad(error.into()))?;
+        Ok(Connection::Sqlite(options.connect().await?))
+    }
+
+    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+        match self {
+            Connection::Postgres(pg) => postgres::run(pg, "BEGIN").await,
+            // The write lock at once: upgrading a read lock later could only fail.
+            Connection::Sqlite(sqlite) => sqlite::run(sqlite, "BEGIN IMMEDIATE").await,
+        }
+    }
+
+    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
+        match self {
+            Connection::Postgres(pg) => postgres::run(pg, "COMMIT").await,
+            Connection::Sqlite(sqlite) => sqlite::run(sqlite, "COMMIT").await,
+        }
+    }
+
+    pub(super) async fn rollback(&mut self) -> Result<(), StoreError> {
+        match self {
+            Connection::Postgres(pg) => postgres::run(pg, "ROLLBACK").await,
+            Connection::Sqlite(sqlite) => sqlite::run(sqlite, "ROLLBACK").await,
+        }
+    }
+
+    /// Every location, the one to take from first in front.
+    pub(super) async fn locations(&mut self) -> Result<Arc<[Location]>, StoreError> {
+        let rows = match self {
+            Connection::Postgres(pg) => postgres::locations(pg).await?,
+            Connection::Sqlite(sqlite) => sqlite::locations(sqlite).await?,
+        };
+        Ok(rows.into_iter().map(|row| row.location()).collect())
+    }
+
+    /// Locks the items of the jobs in id order, then loads what the decisions need. `every_key` also looks up
+    /// the commands that came without a key of their own: after a commit whose reply was lost.
+    pub(super) async fn load(
+        &mut self,
+        jobs: &[Job],
+        locations: Arc<[Location]>,
+        every_key: bool,
+    ) -> Result<Loaded, StoreError> {
+        let commands = || jobs.iter().map(|job| &job.request.command);
+        let named: Vec<Uuid> = unique(commands().filter_map(Command::hold).map(|HoldId(id)| id));
+        let mut ids: Vec<Uuid> = commands().flat_map(Command::items).map(|ItemId(id)| id).collect();
+        if !named.is_empty() {
+            ids.extend(self.items_of(&named).await?);
+        }
+        let ids = unique(ids);
+        let mut stock = Stock { locations, ..Stock::default() };
+        for row in self.lock(&ids).await? {
+            let item = row.parse()?;
+            stock.items.insert(item.identity.id, item);
+        }
+        // Levels and holds are read after the locks are held: only then do they stand still.
+        let (now, levels) = self.levels(&ids).await?;
+        let kept: HashSet<_> = levels.iter().map(LevelRow::place).collect();
+        let mut reserved = Vec::new();
+        for row in levels {
+            let (item, location) = row.place();
+            let level = row.level();
+            if level.reserved > 0 {
+                reserved.push(item.0);
+            }
+            if let Some(item) = stock.items.get_mut(&item) {
+                item.levels.insert(location, level);
+            }
+        }
+        let mut found = if named.is_empty() { vec![] } else { self.holds(&named).await? };
+        if !reserved.is_empty() {
+            found.extend(self.overdue(&unique(reserved), now).await?);
+        }
+        stock.holds = holds(found)?;
+        self.load_rivals(jobs, &mut stock).await?;
+        let keys = self.load_keys(jobs, every_key).await?;
+        Ok(Loaded { stock, kept, keys, now })
+    }
+
+    /// Items that have the SKU or the product of one that is to be created.
+    async fn load_rivals(&mut self, jobs: &[Job], stock: &mut Stock) -> Result<(), StoreError> {
+        let (mut skus, mut products) = (Vec::new(), Vec::new());
+        for job in jobs {
+            if let Command::CreateItem(new) = &job.request.command {
+                skus.push(new.identity.sku.as_str().to_owned());
+                products.push(new.identity.product_id.as_str().to_owned());
+            }
+        }
+        if skus.is_empty() {
+            return Ok(());
+        }
+        let rows = match self {
+            Connection::Postgres(pg) => postgres::items_named(pg, &skus, &products).await?,
+            Connection::Sqlite(sqlite) => sqlite::items_named(sqlite, &skus, &products).await?,
+        };
+        for row in rows {
+            let item = row.parse()?;
+            stock.items.entry(item.identity.id).or_insert(item);
+        }
+        Ok(())
+    }
+
+    async fn load_keys(
+        &mut self,
+        jobs: &[Job],
+        every_key: bool,
+    ) -> Result<HashMap<(String, String), super::recording::KeyRow>, StoreError> {
+        let asked = jobs.iter().filter(|job| every_key || job.request.key.is_some());
+        let (scopes, keys): (Vec<String>, Vec<String>) = asked.map(Job::key).unzip();
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = match self {
+            Connection::Postgres(pg) => postgres::keys(pg, &scopes, &keys).await?,
+            Connection::Sqlite(sqlite) => sqlite::keys(sqlite, &scopes, &keys).await?,
+        };
+        let rows = rows.into_iter().map(StoredKey::row);
+        Ok(rows.map(|row| ((row.scope.clone(), row.key.clone()), row)).collect())
+    }
+
+    async fn items_of(&mut self, holds: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+        match self {
+            Connection::Postgres(pg) => postgres::items_of(pg, holds).await,
+            Connection::Sqlite(sqlite) => sqlite::items_of(sqlite, holds).await,
+        }
+    }
+
+    async fn lock(&mut self, items: &[Uuid]) -> Result<Vec<ItemRow>, StoreError> {
+        match self {
+            Connection::Postgres(pg) => postgres::lock(pg, items).await,
+            Connection::Sqlite(sqlite) => sqlite::lock(sqlite, items).await,
+        }
+    }
+
+    /// The levels of the items, and what time it is by the database's clock.
+    async fn levels(&mut self, items: &[Uuid]) -> Result<(Timestamp, Vec<LevelRow>), StoreError> {
+        match self {
+            Connection::Postgres(pg) => postgres::levels(pg, items).await,
+            Connection::Sqlite(sqlite) => sqlite::levels(sqlite, items).await,
+        }
+    }
+
+    async fn holds(&mut self, holds: &[Uuid]) -> Result<Vec<HoldRow>, StoreError> {
+        match self {
+            Connection::Postgres(pg) => postgres::holds(pg, holds).await,
+            Connection::Sqlite(sqlite) => sqlite::holds(sqlite, holds).await,
+        }
+    }
+
+    async fn overdue(&mut self, items: &[Uuid], now: Timestamp) -> Result<Vec<HoldRow>, StoreError> {
+        match self {
+            Connection::Postgres(pg) => postgres::overdue(pg, items, now).await,
+            Connection::Sqlite(sqlite) => sqlite::overdue(sqlite, items, now).await,
+        }
+    }
+
+    /// Writes all of it.
+    pub(super) async fn record(&mut self, recording: &Recording) -> Result<(), StoreError> {
+        match self {
+            Connection::Postgres(pg) => postgres::record(pg, recording).await,
+            Connection::Sqlite(sqlite) => sqlite::record(sqlite, recording).await,
+        }
+    }
+}
+
+/// In order and once each: locks are taken in the order of ids.
+fn unique(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
+    let mut ids: Vec<Uuid> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}

@@ -1,0 +1,167 @@
+//! One queue, one connection, one transaction at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use domain::Location;
+use platform::db::DbConfig;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::batch::{Job, decide_all};
+use super::connection::{Connection, Remedy, StoreError};
+use crate::request::{Answer, Unanswered};
+
+/// How often a batch is tried before its callers are told that the database is not available. With the waits
+/// between, about three seconds: callers give up soon after.
+const ATTEMPTS: u32 = 6;
+/// The wait after the first failure; it doubles with each.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// How old the list of locations may be: another replica may have changed it.
+const LOCATIONS_MAX_AGE: Duration = Duration::from_secs(1);
+
+pub(super) struct Lane {
+    url: String,
+    database: DbConfig,
+    batch: usize,
+    wake: Arc<Notify>,
+    epoch: Arc<AtomicU64>,
+    connection: Option<Connection>,
+    locations: Option<Known>,
+}
+
+/// The locations, when they were read, and how often they had been changed here by then.
+struct Known {
+    locations: Arc<[Location]>,
+    read: Instant,
+    epoch: u64,
+}
+
+impl Lane {
+    pub(super) fn new(
+        url: &str,
+        database: &DbConfig,
+        batch: usize,
+        wake: Arc<Notify>,
+        epoch: Arc<AtomicU64>,
+    ) -> Lane {
+        let (url, database) = (url.to_owned(), database.clone());
+        Lane { url, database, batch: batch.max(1), wake, epoch, connection: None, locations: None }
+    }
+
+    /// Works until `stop`, then finishes what had been accepted.
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
+        loop {
+            let mut jobs = Vec::new();
+            let taken = tokio::select! {
+                taken = queue.recv_many(&mut jobs, self.batch) => taken,
+                () = stop.cancelled(), if !queue.is_closed() => {
+                    queue.close();
+                    continue;
+                }
+            };
+            if taken == 0 {
+                return;
+            }
+            metrics::gauge!("stock_queue_depth").set(queue.len() as f64);
+            self.answer(jobs).await;
+        }
+    }
+
+    async fn answer(&mut self, jobs: Vec<Job>) {
+        let started = Instant::now();
+        metrics::histogram!("stock_batch_size").record(jobs.len() as f64);
+        let apart = match self.attempt(&jobs).await {
+            Ok(answers) => {
+                metrics::histogram!("stock_batch_duration_seconds").record(started.elapsed());
+                return reply(jobs, answers);
+            }
+            Err(Remedy::Apart) if jobs.len() > 1 => true,
+            Err(_) => false,
+        };
+        for job in jobs {
+            let alone = [job];
+            let answers = if apart { self.attempt(&alone).await } else { Err(Remedy::Again) };
+            let unavailable = || vec![Err(Unanswered::Unavailable)];
+            reply(alone.into(), answers.unwrap_or_else(|_| unavailable()));
+        }
+    }
+
+    /// Tries until it is through, until it is clear that it will not be, or until enough is enough.
+    async fn attempt(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, Unanswered>>, Remedy> {
+        let mut wait = FIRST_WAIT;
+        let mut remedy = Remedy::Again;
+        for attempt in 0..ATTEMPTS {
+            // From the second time on a commit of the first may have gone through unseen: every command is
+            // looked up before it is decided again.
+            let error = match self.transaction(jobs, attempt > 0).await {
+                Ok(answers) => return Ok(answers),
+                Err(error) => error,
+            };
+            remedy = error.remedy();
+            tracing::warn!(%error, ?remedy, commands = jobs.len(), attempt, "a batch did not get through");
+            self.recover(remedy).await;
+            if remedy == Remedy::Apart {
+                break;
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        }
+        Err(remedy)
+    }
+
+    async fn recover(&mut self, remedy: Remedy) {
+        self.locations = None;
+        let Some(mut connection) = self.connection.take() else { return };
+        if remedy != Remedy::Reconnect && connection.rollback().await.is_ok() {
+            self.connection = Some(connection);
+        }
+    }
+
+    async fn transaction(
+        &mut self,
+        jobs: &[Job],
+        every_key: bool,
+    ) -> Result<Vec<Result<Answer, Unanswered>>, StoreError> {
+        let locations = self.locations().await?;
+        let connection = self.connection().await?;
+        connection.begin().await?;
+        let loaded = connection.load(jobs, locations, every_key).await?;
+        let (answers, recording) = decide_all(jobs, loaded);
+        connection.record(&recording).await?;
+        connection.commit().await?;
+        if !recording.outbox.is_empty() {
+            self.wake.notify_one();
+        }
+        Ok(answers)
+    }
+
+    async fn connection(&mut self) -> Result<&mut Connection, StoreError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Connection::open(&self.url, &self.database).await?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    async fn locations(&mut self) -> Result<Arc<[Location]>, StoreError> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        if let Some(known) = &self.locations
+            && known.epoch == epoch
+            && known.read.elapsed() < LOCATIONS_MAX_AGE
+        {
+            return Ok(Arc::clone(&known.locations));
+        }
+        let locations = self.connection().await?.locations().await?;
+        self.locations = Some(Known { locations: Arc::clone(&locations), read: Instant::now(), epoch });
+        Ok(locations)
+    }
+}
+
+/// A caller that no longer listens is no trouble: what came of the command is under its key.
+fn reply(jobs: Vec<Job>, answers: Vec<Result<Answer, Unanswered>>) {
+    for (job, answer) in jobs.into_iter().zip(answers) {
+        _ = job.reply.send(answer);
+    }
+}

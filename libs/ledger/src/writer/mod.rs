@@ -1,0 +1,130 @@
+//! The one writer of stock: queues commands, decides them by the batch, and answers after the commit.
+//!
+//! Reading order: [`Writer::submit`] (queue and wait) → `lane` (one batch after another, a transaction each) →
+//! `connection` (lock and load) → `batch` (decide) → `recording` and `announce` (what to write) → `postgres` and
+//! `sqlite` (write it).
+//!
+//! **Invariants.** Nothing else changes a level, a hold or the ledger. A lane never waits for a timer: a batch is
+//! whatever queued while the last one committed. A caller that goes away cancels nothing. An answer is given
+//! after the commit, never before. Locks are taken in the order of item ids.
+
+mod announce;
+mod batch;
+mod connection;
+mod lane;
+mod postgres;
+mod recording;
+mod rows;
+mod sqlite;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use domain::Command;
+use platform::db::DbConfig;
+use platform::hosting::Task;
+use serde::Deserialize;
+use tokio::sync::{Notify, mpsc, oneshot};
+use uuid::Uuid;
+
+use batch::Job;
+use lane::Lane;
+
+use crate::request::{Answer, Request, Unanswered};
+
+/// The `source` of every event that a change of stock is told with.
+pub(crate) const SOURCE: &str = "/stock-updater";
+
+/// How the writer works. `[ledger]` in the configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriterConfig {
+    /// How many transactions may be under way at once. Items are dealt out to lanes by hash. SQLite has one
+    /// writer, so more than one lane gains nothing there.
+    pub lanes: usize,
+    /// How many commands may wait in a lane; one more is refused as busy.
+    pub queue: usize,
+    /// How many commands one transaction may take: bounds the locks held and the time to commit.
+    pub batch: usize,
+}
+
+/// Takes commands and answers them. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    lanes: Arc<[mpsc::Sender<Job>]>,
+    locations: Arc<AtomicU64>,
+}
+
+impl Writer {
+    /// A writer on the database at `url`, and the tasks that do its work: they must be run for any command to be
+    /// answered. `wake` is told of every commit that left something in the outbox.
+    pub fn new(
+        url: &str,
+        database: &DbConfig,
+        config: &WriterConfig,
+        wake: &Arc<Notify>,
+    ) -> (Writer, Vec<Task>) {
+        let locations = Arc::new(AtomicU64::new(0));
+        let mut senders = Vec::new();
+        let mut tasks = Vec::new();
+        for _ in 0..config.lanes.max(1) {
+            let (sender, queue) = mpsc::channel(config.queue.max(1));
+            let lane = Lane::new(url, database, config.batch, Arc::clone(wake), Arc::clone(&locations));
+            tasks.push(Task::new("writer lane", move |stop| lane.run(queue, stop)));
+            senders.push(sender);
+        }
+        (Writer { lanes: senders.into(), locations }, tasks)
+    }
+
+    /// Queues a command and waits until what came of it is durable. Nothing is undone when the caller stops
+    /// waiting.
+    pub async fn submit(&self, request: Request) -> Result<Answer, Unanswered> {
+        let (reply, answer) = oneshot::channel();
+        let word = request.command.word();
+        let fingerprint = request.key.is_some().then(|| request.fingerprint());
+        let traceparent = platform::telemetry::current_traceparent();
+        let lane = self.lane(&request.command);
+        let job = Job { request, command_id: Uuid::now_v7(), fingerprint, traceparent, reply };
+        let answer = match self.lanes[lane].try_send(job) {
+            Ok(()) => answer.await.unwrap_or(Err(Unanswered::Stopping)),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Unanswered::Busy),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Unanswered::Stopping),
+        };
+        metrics::counter!("stock_commands_total", "command" => word, "outcome" => outcome(&answer))
+            .increment(1);
+        answer
+    }
+
+    /// Makes every lane read the locations again before its next batch.
+    pub fn locations_changed(&self) {
+        self.locations.fetch_add(1, Ordering::Release);
+    }
+
+    /// Commands on the same item meet in one lane; those on a hold, or on several items, may go to any.
+    fn lane(&self, command: &Command) -> usize {
+        let mut hasher = DefaultHasher::new();
+        match command {
+            // Two that want the same SKU must not race each other.
+            Command::CreateItem(new) => new.identity.sku.hash(&mut hasher),
+            other => match other.hold() {
+                Some(hold) => hold.hash(&mut hasher),
+                None => other.items().first().hash(&mut hasher),
+            },
+        }
+        let lanes = self.lanes.len() as u64;
+        usize::try_from(hasher.finish() % lanes).unwrap_or(0)
+    }
+}
+
+fn outcome(answer: &Result<Answer, Unanswered>) -> &'static str {
+    match answer {
+        Ok(Answer { replayed: true, .. }) => "replayed",
+        Ok(Answer { outcome: Ok(_), .. }) => "accepted",
+        Ok(Answer { outcome: Err(_), .. }) => "refused",
+        Err(Unanswered::KeyReused) => "key_reused",
+        Err(Unanswered::Busy) => "busy",
+        Err(Unanswered::Unavailable) => "unavailable",
+        Err(Unanswered::Stopping) => "stopping",
+    }
+}

@@ -1,0 +1,102 @@
+//! The same statements on SQLite: sets travel as JSON arrays, ids in them as hexadecimal text.
+
+mod record;
+
+use domain::Timestamp;
+use serde_json::json;
+use sqlx::{AssertSqlSafe, SqliteConnection};
+use uuid::Uuid;
+
+pub(super) use record::record;
+
+use super::connection::StoreError;
+use super::rows::{HoldRow, ItemRow, LevelRow, LocationRow, StoredKey};
+
+const ITEM: &str = "id, product_id, variant_id, sku, name, owner, supplier_id, reorder_point, reorder_quantity, \
+                    is_active, version";
+const HOLD: &str = "id, inventory_item_id, warehouse_id, quantity, status, expires_at";
+
+pub(super) async fn run(sqlite: &mut SqliteConnection, statement: &'static str) -> Result<(), StoreError> {
+    sqlx::raw_sql(statement).execute(sqlite).await?;
+    Ok(())
+}
+
+pub(super) async fn locations(sqlite: &mut SqliteConnection) -> Result<Vec<LocationRow>, StoreError> {
+    let sql = "SELECT id, code, is_active FROM warehouses ORDER BY priority, code";
+    Ok(sqlx::query_as(sql).fetch_all(sqlite).await?)
+}
+
+pub(super) async fn items_of(sqlite: &mut SqliteConnection, holds: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+    let sql = "SELECT DISTINCT inventory_item_id FROM inventory_reservations
+               WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+    Ok(sqlx::query_scalar(sql).bind(hex(holds)).fetch_all(sqlite).await?)
+}
+
+/// No row locks: the transaction holds the only write lock there is.
+pub(super) async fn lock(sqlite: &mut SqliteConnection, items: &[Uuid]) -> Result<Vec<ItemRow>, StoreError> {
+    let sql = format!(
+        "SELECT {ITEM} FROM inventory_items WHERE id IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY id"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(hex(items)).fetch_all(sqlite).await?)
+}
+
+pub(super) async fn items_named(
+    sqlite: &mut SqliteConnection,
+    skus: &[String],
+    products: &[String],
+) -> Result<Vec<ItemRow>, StoreError> {
+    let sql = format!(
+        "SELECT {ITEM} FROM inventory_items WHERE sku IN (SELECT value FROM json_each(?1))
+         OR product_id IN (SELECT value FROM json_each(?2))"
+    );
+    let (skus, products) = (json!(skus).to_string(), json!(products).to_string());
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(skus).bind(products).fetch_all(sqlite).await?)
+}
+
+/// The database's clock is this process's.
+pub(super) async fn levels(
+    sqlite: &mut SqliteConnection,
+    items: &[Uuid],
+) -> Result<(Timestamp, Vec<LevelRow>), StoreError> {
+    let sql =
+        "SELECT inventory_item_id, warehouse_id, available_quantity, reserved_quantity, damaged_quantity,
+                      quality_control_quantity, incoming_quantity
+               FROM inventory_locations WHERE inventory_item_id IN (SELECT unhex(value) FROM json_each(?1))";
+    let levels = sqlx::query_as(sql).bind(hex(items)).fetch_all(sqlite).await?;
+    Ok((crate::time::now(), levels))
+}
+
+pub(super) async fn holds(sqlite: &mut SqliteConnection, holds: &[Uuid]) -> Result<Vec<HoldRow>, StoreError> {
+    let sql = format!(
+        "SELECT {HOLD} FROM inventory_reservations WHERE id IN (SELECT unhex(value) FROM json_each(?1))"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(hex(holds)).fetch_all(sqlite).await?)
+}
+
+pub(super) async fn overdue(
+    sqlite: &mut SqliteConnection,
+    items: &[Uuid],
+    now: Timestamp,
+) -> Result<Vec<HoldRow>, StoreError> {
+    let sql = format!(
+        "SELECT {HOLD} FROM inventory_reservations WHERE status = 'open' AND expires_at <= ?2
+         AND inventory_item_id IN (SELECT unhex(value) FROM json_each(?1))"
+    );
+    let now = crate::time::text(now);
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(hex(items)).bind(now).fetch_all(sqlite).await?)
+}
+
+pub(super) async fn keys(
+    sqlite: &mut SqliteConnection,
+    scopes: &[String],
+    keys: &[String],
+) -> Result<Vec<StoredKey>, StoreError> {
+    let pairs: Vec<(&String, &String)> = scopes.iter().zip(keys).collect();
+    let sql = "SELECT k.scope, k.key, k.fingerprint, k.command_id, k.answer FROM json_each(?1) AS asked
+               JOIN idempotency_keys k ON k.scope = asked.value ->> 0 AND k.key = asked.value ->> 1";
+    Ok(sqlx::query_as(sql).bind(json!(pairs).to_string()).fetch_all(sqlite).await?)
+}
+
+fn hex(ids: &[Uuid]) -> String {
+    json!(ids.iter().map(|id| id.simple().to_string()).collect::<Vec<_>>()).to_string()
+}

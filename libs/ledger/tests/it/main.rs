@@ -1,0 +1,11 @@
+//! The ledger on its two databases: one suite, run on both.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod append_only;
+mod auditing;
+mod books;
+mod faults;
+mod idempotency;
+mod reading;
+mod selling;

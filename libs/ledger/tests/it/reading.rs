@@ -1,0 +1,91 @@
+use domain::{Command, ItemPatch};
+use ledger::{ItemFilter, ReadError};
+use rstest::rstest;
+use testkit::Backend;
+
+use crate::books::{new_item, open, receive, reserve};
+
+#[rstest]
+#[tokio::test]
+async fn an_item_is_found_by_id_product_and_sku(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let books = open(backend).await;
+    let item = books.item("TEA", 5).await;
+    for name in [item.to_string().as_str(), "p-TEA", "TEA"] {
+        assert_eq!(books.reader.resolve(name, None).await.unwrap().unwrap().id, item, "{name}");
+    }
+    assert!(books.reader.resolve("tea", None).await.unwrap().is_none());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_product_with_several_variants_is_no_item(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let books = open(backend).await;
+    for variant in ["s", "l"] {
+        let mut new = new_item(&format!("TEA-{variant}"));
+        new.identity.product_id = "tea".to_owned().try_into().unwrap();
+        new.identity.variant_id = Some(variant.to_owned().try_into().unwrap());
+        books.does(Command::CreateItem(new)).await;
+    }
+    assert!(matches!(books.reader.resolve("tea", None).await, Err(ReadError::Ambiguous(_))));
+    assert!(books.reader.resolve("TEA-s", None).await.unwrap().is_some());
+}
+
+#[rstest]
+#[tokio::test]
+async fn low_stock_is_a_threshold_or_the_reorder_point(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let books = open(backend).await;
+    books.item("LOW", 5).await;
+    books.item("MUCH", 50).await;
+    let retired = books.item("RETIRED", 0).await;
+    let patch = ItemPatch { active: Some(false), ..ItemPatch::default() };
+    books.does(Command::UpdateItem { item: retired, patch }).await;
+    let skus = async |filter: ItemFilter| -> Vec<String> {
+        books.reader.list(&filter, 10).await.unwrap().into_iter().map(|item| item.sku).collect()
+    };
+    let active = ItemFilter { active_only: true, ..ItemFilter::default() };
+    assert_eq!(skus(ItemFilter { at_reorder_point: true, ..active.clone() }).await, ["LOW"]);
+    assert_eq!(skus(ItemFilter { below: Some(51), ..active.clone() }).await, ["LOW", "MUCH"]);
+    assert_eq!(skus(ItemFilter { after: Some("LOW".to_owned()), ..active }).await, ["MUCH"]);
+    assert_eq!(skus(ItemFilter { owner: Some("other".to_owned()), ..ItemFilter::default() }).await, [""; 0]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_overview_counts_what_there_is(#[values(Backend::Embedded, Backend::Real)] backend: Backend) {
+    let books = open(backend).await;
+    let tea = books.item("TEA", 50).await;
+    books.item("LOW", 5).await;
+    books.item("OUT", 0).await;
+    books.does(reserve(&[tea], 10, 60).1).await;
+    let overview = books.reader.overview(None).await.unwrap();
+    assert_eq!((overview.items, overview.in_stock, overview.low_stock, overview.out_of_stock), (3, 1, 1, 1));
+    assert_eq!((overview.on_hand, overview.available, overview.reserved), (55, 45, 10));
+    assert_eq!(overview.by_owner.len(), 1);
+    assert_eq!(books.reader.overview(Some("other")).await.unwrap().items, 0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_items_totals_are_the_sum_of_its_locations(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let books = open(backend).await;
+    let item = books.item("TEA", 5).await;
+    let id = domain::LocationId(uuid::Uuid::now_v7());
+    let patch = ledger::locations::LocationPatch { priority: Some(1), ..Default::default() };
+    ledger::locations::create(&books.db, id, "front", patch, chrono::Utc::now()).await.unwrap();
+    books.writer.locations_changed();
+    books.does(receive(item, 7)).await;
+    books.does(reserve(&[item], 9, 60).1).await;
+    let view = books.view(item).await;
+    let codes: Vec<_> = view.levels.iter().map(|level| (level.location.as_str(), level.available)).collect();
+    assert_eq!(codes, [("front", 0), ("main", 3)]);
+    assert_eq!((view.on_hand, view.available, view.reserved), (12, 3, 9));
+    books.is_clean().await;
+}

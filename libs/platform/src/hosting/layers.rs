@@ -1,0 +1,138 @@
+//! Layers: what every request passes on its way to a handler, outermost first.
+//!
+//! [`trace`] → [`measure`] → [`detach`] → body limit → [`authenticate`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, HttpBody};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tower_http::timeout::DeadlineBody;
+use tracing::{Instrument, Span, field};
+
+use crate::auth::Verifier;
+use crate::problem::Problem;
+use crate::telemetry::{self, TRACEPARENT};
+
+/// Stands for every path that no route has: a stranger's paths must not become labels.
+const UNMATCHED: &str = "unmatched";
+
+/// Opens the request's span, as part of the trace that it came with.
+pub(super) async fn trace(request: Request, next: Next) -> Response {
+    let route = route(&request);
+    let method = request.method();
+    let span = tracing::info_span!(
+        "request",
+        otel.name = %format_args!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = field::Empty,
+        http.request.method = %method,
+        http.route = %route,
+        url.path = request.uri().path(),
+        http.response.status_code = field::Empty,
+        trace_id = field::Empty,
+        actor = field::Empty,
+    );
+    let traceparent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    telemetry::continue_from(&span, traceparent);
+    let response = next.run(request).instrument(span.clone()).await;
+    let status = response.status();
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
+    response
+}
+
+/// Counts and times, by method, route template and status.
+pub(super) async fn measure(request: Request, next: Next) -> Response {
+    let route = route(&request);
+    // Any other method is a stranger's invention, and must not become a label either.
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "_OTHER",
+    };
+    let start = Instant::now();
+    let response = next.run(request).await;
+    metrics::histogram!(
+        "http_server_request_duration_seconds",
+        "http_request_method" => method,
+        "http_route" => route,
+        "http_response_status_code" => response.status().as_str().to_owned(),
+    )
+    .record(start.elapsed());
+    response
+}
+
+/// What [`detach`] needs.
+#[derive(Clone)]
+pub(super) struct Detached {
+    pub(super) requests: TaskTracker,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) limit: Duration,
+    pub(super) body_limit: Duration,
+}
+
+/// Runs the handler in a task of its own, so that nobody but itself ends it: database work that is
+/// cancelled halfway leaves a connection in an unknown state. What only waits for the client, the body,
+/// has a deadline. Turns a panic into a problem.
+pub(super) async fn detach(State(state): State<Detached>, request: Request, next: Next) -> Response {
+    let Ok(slot) = Arc::clone(&state.slots).try_acquire_owned() else {
+        return Problem::unavailable("too many requests are being worked on").into_response();
+    };
+    let request = if request.body().is_end_stream() {
+        request
+    } else {
+        request.map(|body| Body::new(DeadlineBody::new(state.body_limit, body)))
+    };
+    let handler = async move {
+        let response = next.run(request).await;
+        drop(slot);
+        response
+    };
+    let task = state.requests.spawn(handler.in_current_span());
+    match tokio::time::timeout(state.limit, task).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a handler failed");
+            Problem::internal().into_response()
+        }
+        Err(_) => {
+            tracing::warn!("a request took too long; what it began goes on");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed-out", "The request took too long")
+                .detail("It may yet have its effect: repeat it with the same Idempotency-Key to learn its outcome")
+                .retry_after(1)
+                .into_response()
+        }
+    }
+}
+
+/// Lets in whom the verifier knows, with their `Caller` for the handler to find.
+pub(super) async fn authenticate(
+    State(verifier): State<Arc<Verifier>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match verifier.authenticate(request.headers(), Instant::now()).await {
+        Ok(caller) => {
+            Span::current().record("actor", &caller.actor);
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn route(request: &Request) -> String {
+    request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str).to_owned()
+}

@@ -1,0 +1,253 @@
+//! The shapes of what is answered under `/v1`.
+//!
+//! Our own, and not those of the ledger: what clients were promised does not change with it. Units are whole
+//! numbers; times are in UTC.
+
+use chrono::{DateTime, Utc};
+use ledger::{ItemView, LevelView, Listed, Overview, OwnerCount};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// An item with its levels; totals are over all locations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ItemDetails {
+    pub(crate) id: Uuid,
+    /// The product it stands for.
+    pub(crate) product_id: String,
+    /// The variant of the product.
+    pub(crate) variant_id: Option<String>,
+    pub(crate) sku: String,
+    pub(crate) name: String,
+    /// The brand that owns it.
+    pub(crate) owner: String,
+    /// The supplier that it is ordered from.
+    pub(crate) supplier_id: Option<String>,
+    /// More is ordered when available and incoming together are at or below this.
+    pub(crate) reorder_point: i64,
+    /// How many are ordered then; 0 never orders.
+    pub(crate) reorder_quantity: i64,
+    /// Whether it may be promised.
+    pub(crate) active: bool,
+    /// Counts its changes; also the ETag.
+    pub(crate) version: i64,
+    /// On the shelf.
+    pub(crate) on_hand: i64,
+    /// Free to promise.
+    pub(crate) available: i64,
+    /// Promised.
+    pub(crate) reserved: i64,
+    /// On their way.
+    pub(crate) incoming: i64,
+    /// The same by location.
+    pub(crate) levels: Vec<LocationLevel>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+    /// When the first hold on it will end by itself: until then these figures change with the version alone.
+    pub(crate) next_expiry: Option<DateTime<Utc>>,
+}
+
+/// The units of an item at one location: `on_hand = available + reserved + damaged + quality_control`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct LocationLevel {
+    pub(crate) location_id: Uuid,
+    /// The location's code.
+    pub(crate) location: String,
+    /// On the shelf.
+    pub(crate) on_hand: i64,
+    /// Free to promise.
+    pub(crate) available: i64,
+    /// Promised.
+    pub(crate) reserved: i64,
+    /// Not sellable.
+    pub(crate) damaged: i64,
+    /// Waiting to be looked at.
+    pub(crate) quality_control: i64,
+    /// On their way there.
+    pub(crate) incoming: i64,
+}
+
+/// An item's levels alone; totals are over all locations.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ItemLevels {
+    id: Uuid,
+    sku: String,
+    /// Counts the item's changes; also the ETag.
+    version: i64,
+    on_hand: i64,
+    available: i64,
+    reserved: i64,
+    incoming: i64,
+    levels: Vec<LocationLevel>,
+}
+
+/// An item in a list; units are over all locations.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ListedItem {
+    id: Uuid,
+    product_id: String,
+    sku: String,
+    name: String,
+    owner: String,
+    supplier_id: Option<String>,
+    active: bool,
+    version: i64,
+    reorder_point: i64,
+    reorder_quantity: i64,
+    on_hand: i64,
+    available: i64,
+    reserved: i64,
+    incoming: i64,
+}
+
+/// Items, by SKU.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ItemPage {
+    pub(crate) items: Vec<ListedItem>,
+    /// Give it as `cursor` to get those after these; none when there are no more.
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// Counts over all items that the caller may see.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct StockOverview {
+    items: i64,
+    /// Items that may be promised.
+    active: i64,
+    /// Active items with nothing available.
+    out_of_stock: i64,
+    /// Active items with something available, at or below their reorder point.
+    low_stock: i64,
+    /// Active items above their reorder point.
+    in_stock: i64,
+    on_hand: i64,
+    available: i64,
+    reserved: i64,
+    incoming: i64,
+    /// The same by owner, the largest first, at most 100.
+    by_owner: Vec<OwnerOverview>,
+}
+
+/// One owner's share of the overview.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct OwnerOverview {
+    owner: String,
+    items: i64,
+    active: i64,
+    out_of_stock: i64,
+    low_stock: i64,
+    on_hand: i64,
+    available: i64,
+    reserved: i64,
+    incoming: i64,
+}
+
+impl From<ItemView> for ItemDetails {
+    fn from(item: ItemView) -> ItemDetails {
+        ItemDetails {
+            id: item.id,
+            product_id: item.product_id,
+            variant_id: item.variant_id,
+            sku: item.sku,
+            name: item.name,
+            owner: item.owner,
+            supplier_id: item.supplier_id,
+            reorder_point: item.reorder_point,
+            reorder_quantity: item.reorder_quantity,
+            active: item.active,
+            version: item.version,
+            on_hand: item.on_hand,
+            available: item.available,
+            reserved: item.reserved,
+            incoming: item.incoming,
+            levels: item.levels.into_iter().map(LocationLevel::from).collect(),
+            created_at: item.created_at,
+            updated_at: item.updated_at,
+            next_expiry: item.next_expiry,
+        }
+    }
+}
+
+impl From<LevelView> for LocationLevel {
+    fn from(level: LevelView) -> LocationLevel {
+        LocationLevel {
+            location_id: level.location_id,
+            location: level.location,
+            on_hand: level.on_hand,
+            available: level.available,
+            reserved: level.reserved,
+            damaged: level.damaged,
+            quality_control: level.quality_control,
+            incoming: level.incoming,
+        }
+    }
+}
+
+impl From<ItemDetails> for ItemLevels {
+    fn from(item: ItemDetails) -> ItemLevels {
+        ItemLevels {
+            id: item.id,
+            sku: item.sku,
+            version: item.version,
+            on_hand: item.on_hand,
+            available: item.available,
+            reserved: item.reserved,
+            incoming: item.incoming,
+            levels: item.levels,
+        }
+    }
+}
+
+impl From<Listed> for ListedItem {
+    fn from(item: Listed) -> ListedItem {
+        ListedItem {
+            id: item.id,
+            product_id: item.product_id,
+            sku: item.sku,
+            name: item.name,
+            owner: item.owner,
+            supplier_id: item.supplier_id,
+            active: item.active,
+            version: item.version,
+            reorder_point: item.reorder_point,
+            reorder_quantity: item.reorder_quantity,
+            on_hand: item.on_hand,
+            available: item.available,
+            reserved: item.reserved,
+            incoming: item.incoming,
+        }
+    }
+}
+
+impl From<Overview> for StockOverview {
+    fn from(overview: Overview) -> StockOverview {
+        StockOverview {
+            items: overview.items,
+            active: overview.active,
+            out_of_stock: overview.out_of_stock,
+            low_stock: overview.low_stock,
+            in_stock: overview.in_stock,
+            on_hand: overview.on_hand,
+            available: overview.available,
+            reserved: overview.reserved,
+            incoming: overview.incoming,
+            by_owner: overview.by_owner.into_iter().map(OwnerOverview::from).collect(),
+        }
+    }
+}
+
+impl From<OwnerCount> for OwnerOverview {
+    fn from(count: OwnerCount) -> OwnerOverview {
+        OwnerOverview {
+            owner: count.owner,
+            items: count.items,
+            active: count.active,
+            out_of_stock: count.out_of_stock,
+            low_stock: count.low_stock,
+            on_hand: count.on_hand,
+            available: count.available,
+            reserved: count.reserved,
+            incoming: count.incoming,
+        }
+    }
+}

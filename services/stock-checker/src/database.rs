@@ -1,0 +1,62 @@
+//! The stock database, asked by so many at once and no more.
+//!
+//! Without the cache every read comes here. Letting all of them in would make each wait for all others; so only
+//! some are let in, the rest wait for their turn a while, and are then told to come back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ItemId;
+use ledger::{ReadError, Reader, Resolved};
+use platform::hosting::Check;
+use sea_orm::DatabaseConnection;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// The reader and its waiting room. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Database {
+    pub(crate) reader: Reader,
+    slots: Arc<Semaphore>,
+    wait: Duration,
+}
+
+impl Database {
+    pub(crate) fn new(db: DatabaseConnection, settings: &Settings) -> Database {
+        let slots = Arc::new(Semaphore::new(settings.database_reads_at_once));
+        Database { reader: Reader::new(db), slots, wait: settings.database_wait() }
+    }
+
+    /// Asks the reader's `question` when it is its turn.
+    pub(crate) async fn ask<T>(
+        &self,
+        question: impl Future<Output = Result<T, ReadError>>,
+    ) -> Result<T, Error> {
+        let Ok(Ok(_slot)) = tokio::time::timeout(self.wait, self.slots.acquire()).await else {
+            return Err(Error::Busy);
+        };
+        metrics::counter!("stock_reads_total", "source" => "database").increment(1);
+        Ok(question.await?)
+    }
+
+    /// Finds the item that `name` stands for. Not one of so many at once: nearly all names are remembered, and a
+    /// cached item must not wait behind questions to a database that is stuck. The rest has the pool's own bound.
+    pub(crate) async fn resolve(&self, name: &str, owner: Option<&str>) -> Result<Option<Resolved>, Error> {
+        Ok(self.reader.resolve(name, owner).await?)
+    }
+
+    /// Whether there is a stock database: it answers, and has its tables.
+    pub(crate) fn check(&self) -> Check {
+        let reader = self.reader.clone();
+        Check::new("database", move || {
+            let reader = reader.clone();
+            async move {
+                let nothing = reader.item(ItemId(Uuid::nil())).await;
+                nothing.map(drop).map_err(|error| error.to_string())
+            }
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! Why a question was not answered, and how that is told.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use ledger::ReadError;
+use platform::problem::Problem;
+
+/// Seconds until a replica that is behind is worth asking again.
+const RETRY_BEHIND_S: u32 = 1;
+
+/// A refusal, or a failure of ours.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// No item that the caller may see has this name.
+    #[error("there is no item with that id, product_id or SKU")]
+    ItemUnknown,
+    /// The database does not have the version yet that the caller asks for.
+    #[error("the item is at version {version} here, and {min_version} was asked for")]
+    Behind { version: i64, min_version: i64 },
+    /// The database has enough to do.
+    #[error("too many questions are waiting for the database")]
+    Busy,
+    /// The database did not answer, or its answer makes no sense.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An answer that cannot be written down or read again: a fault of ours.
+    #[error("an answer is not the JSON it should be: {0}")]
+    Answer(#[from] serde_json::Error),
+    /// Somebody asked the same at the same time, and this came of it.
+    #[error(transparent)]
+    Shared(#[from] Arc<Error>),
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Problem {
+        match error {
+            Error::ItemUnknown => {
+                Problem::new(StatusCode::NOT_FOUND, "item-unknown", "There is no such item")
+                    .detail(error.to_string())
+            }
+            Error::Behind { version, min_version } => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "version-not-there",
+                "That version is not here yet",
+            )
+            .detail(error.to_string())
+            .with("version", *version)
+            .with("min_version", *min_version)
+            .retry_after(RETRY_BEHIND_S),
+            Error::Busy => Problem::unavailable(error.to_string()),
+            Error::Read(ReadError::Ambiguous(_)) => {
+                Problem::new(StatusCode::CONFLICT, "item-ambiguous", "The name stands for several items")
+                    .detail(error.to_string())
+            }
+            Error::Read(ReadError::Database(error)) => {
+                tracing::error!(%error, "the database failed a question");
+                Problem::unavailable("the database did not answer as it should")
+            }
+            Error::Read(ReadError::Row(_)) | Error::Answer(_) => {
+                tracing::error!(%error, "a question failed");
+                Problem::internal()
+            }
+            Error::Shared(error) => Problem::from(error.as_ref()),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        Problem::from(&error)
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        Problem::from(self).into_response()
+    }
+}

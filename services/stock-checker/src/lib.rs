@@ -1,0 +1,103 @@
+//! Stock-checker: every question about stock.
+//!
+//! Reading order: [`service`] (what it is made of) → `answers` (the shapes) → `levels` (an item and its levels,
+//! cached) → `consumers` (what keeps the cache fresh) → `overview` → `database` → `http`.
+//!
+//! **Invariants.** Nothing here changes stock, and no table is created: the database may be a read replica. The
+//! cache may vanish at any time: it costs speed, never a right answer. A read with `min_version` is never answered
+//! from before it. What a caller bound to an owner asks is asked of that owner's items alone.
+
+mod answers;
+mod consumers;
+mod database;
+mod error;
+mod http;
+mod levels;
+mod overview;
+mod settings;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use anyhow::Context;
+use events::{Bus, Subscription};
+use platform::config::Config;
+use platform::hosting::{Check, Service, Task};
+use platform::{cache, db};
+
+use crate::consumers::{BINDINGS, Consumer, QUEUE, Replica};
+use crate::database::Database;
+use crate::levels::Levels;
+use crate::overview::Overviews;
+use crate::settings::Settings;
+
+/// The service's name, in logs and traces.
+const NAME: &str = "stock-checker";
+
+/// What every handler and consumer works with.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) database: Database,
+    pub(crate) levels: Arc<Levels>,
+    pub(crate) overviews: Overviews,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Makes the service: connects to the stock database and the cache, and lists its routes and tasks.
+///
+/// The bus is passed in, so that services in one process share one. Errors name the configuration key at fault.
+pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Service> {
+    let settings: Settings = config.section("stock_checker")?;
+    settings.check()?;
+    let db = db::connect(&settings.database_url, &config.section("database")?)
+        .await
+        .context("stock_checker.database_url")?;
+    let cache = cache::connect(&config.section("cache")?)?;
+    // Other processes may have caches of their own; with a bus in this process there is no other.
+    let alone = config.text("bus.url")?.starts_with("memory:");
+    let own_queue = !alone && !cache.shared();
+    let database = Database::new(db, &settings);
+    let levels = Arc::new(Levels::new(database.clone(), cache, &settings));
+    let overviews = Overviews::new(database.clone(), &settings);
+    let checks = vec![database.check(), bus_check(Arc::clone(&bus))];
+    let tasks = tasks(&levels, &bus, own_queue);
+    let app = App(Arc::new(Parts { database, levels, overviews }));
+    Ok(Service { name: NAME, routes: http::routes(app), tasks, checks })
+}
+
+/// The consumers.
+///
+/// All replicas share the durable queue, so an event in it refreshes the cache that they share. It is consumed
+/// also where they share none, for what nobody consumes piles up. Then each replica besides hears every event on a
+/// queue of its own.
+fn tasks(levels: &Arc<Levels>, bus: &Arc<dyn Bus>, own_queue: bool) -> Vec<Task> {
+    let (shared, consumer) = (Arc::clone(bus), Arc::new(Consumer(Arc::clone(levels))));
+    let mut tasks = vec![Task::new("stock-checker consumer", |stop| async move {
+        shared.consume(Subscription::Durable(QUEUE), consumer, stop).await;
+    })];
+    if own_queue {
+        let (own, replica) = (Arc::clone(bus), Arc::new(Replica(Consumer(Arc::clone(levels)))));
+        let bindings = BINDINGS.map(str::to_owned).to_vec();
+        let subscription = Subscription::Exclusive { name: "stock-checker-replica".to_owned(), bindings };
+        tasks.push(Task::new("stock-checker replica's consumer", |stop| async move {
+            own.consume(subscription, replica, stop).await;
+        }));
+    }
+    tasks
+}
+
+fn bus_check(bus: Arc<dyn Bus>) -> Check {
+    Check::new("bus", move || {
+        let health = bus.health();
+        async move { health }
+    })
+}

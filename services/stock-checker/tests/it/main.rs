@@ -1,0 +1,12 @@
+//! Stock-checker from outside: over HTTP and the bus, on embedded and on real back ends.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
+
+mod bad_input;
+mod callers;
+mod compat;
+mod fresh;
+mod items;
+mod lists;
+mod outages;
+mod stand;

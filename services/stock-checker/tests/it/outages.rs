@@ -1,0 +1,101 @@
+//! What is answered when the cache is gone, the database is stuck, or the configuration will not do.
+
+use rstest::rstest;
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use testkit::proxy::Proxy;
+use testkit::servers::Redis;
+use testkit::{Backend, eventually};
+
+use crate::stand::{LIMIT, open, open_with};
+
+#[tokio::test]
+async fn reads_go_on_without_the_cache_and_are_right_when_it_is_back() {
+    let mut redis = Redis::start().unwrap();
+    let stand = open_with(Backend::Real, &[("cache.url", &redis.url()), ("cache.timeout_ms", "100")]).await;
+    let item = stand.item("TEA", 10).await;
+    stand.cached("/v1/items/TEA").await;
+    redis.kill();
+    for available in [9, 8, 7] {
+        let version = stand.sell(item, 1).await;
+        let answer = stand.ask("/v1/items/TEA").await;
+        assert_eq!((answer.source.as_str(), answer.available()), ("database", available));
+        assert_eq!(
+            stand.ask(&format!("/v1/items/TEA/levels?min_version={version}")).await.available(),
+            available
+        );
+        assert_eq!(stand.json("/stock/product/p-TEA").await["stock"], available);
+    }
+    assert_eq!(stand.get("/ready").await.status(), 200, "the cache is no condition");
+    redis.restart().unwrap();
+    assert_eq!(stand.cached("/v1/items/TEA").await.available(), 7);
+    stand.sell(item, 1).await;
+    eventually("events refresh it again", LIMIT, async || {
+        (stand.ask("/v1/items/TEA").await.available() == 6).then_some(())
+    })
+    .await;
+}
+
+#[rstest]
+#[case::cut(Proxy::cut)]
+#[case::stalled(Proxy::stall)]
+#[tokio::test]
+async fn a_cache_that_comes_back_with_what_it_held_is_told_what_it_missed(#[case] fail: fn(&Proxy)) {
+    let redis = Redis::start().unwrap();
+    let proxy = Proxy::before(&redis.url()).await.unwrap();
+    let settings = [("cache.url", &*proxy.url(&redis.url())), ("cache.timeout_ms", "200")];
+    let stand = open_with(Backend::Real, &settings).await;
+    let item = stand.item("TEA", 10).await;
+    stand.cached("/v1/items/TEA").await;
+    fail(&proxy);
+    stand.sell(item, 1).await;
+    assert_eq!(stand.ask("/v1/items/TEA").await.available(), 9);
+    proxy.heal();
+    eventually("the sale shows, and is cached", LIMIT, async || {
+        let answer = stand.ask("/v1/items/TEA").await;
+        (answer.available() == 9 && answer.source == "cache").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stuck_database_is_asked_by_so_many_and_keeps_nobody_waiting_for_what_is_cached() {
+    let limits = [("stock_checker.database_reads_at_once", "1"), ("stock_checker.database_wait_ms", "50")];
+    let stand = open_with(Backend::Real, &limits).await;
+    for sku in ["TEA", "MILK"] {
+        stand.item(sku, 10).await;
+    }
+    stand.cached("/v1/items/TEA").await;
+    let stuck = stand.db.begin().await.unwrap();
+    stuck.execute_unprepared("LOCK TABLE inventory_items, inventory_locations").await.unwrap();
+    let waiting = stand.request("/v1/overview").send();
+    let others = async {
+        eventually("there is one question too many", LIMIT, async || {
+            let answer = stand.ask("/v1/low-stock").await;
+            (answer.problem() == (503, "unavailable") && answer.retry_after.is_some()).then_some(())
+        })
+        .await;
+        assert_eq!(stand.ask("/v1/items/TEA").await.source, "cache");
+        stuck.rollback().await.unwrap();
+    };
+    let (waited, ()) = tokio::join!(waiting, others);
+    assert_eq!(waited.unwrap().status(), 200);
+    assert_eq!(stand.ask("/v1/items/MILK").await.status, 200);
+}
+
+#[rstest]
+#[case("stock_checker.cache_ttl_ms", "0")]
+#[case("stock_checker.cache_ttl_ms", "-1")]
+#[case("stock_checker.cache_ttl_ms", "9223372036854775807")]
+#[case("stock_checker.aggregate_ttl_ms", "86400001")]
+#[case("stock_checker.database_reads_at_once", "0")]
+#[case("stock_checker.database_wait_ms", "60001")]
+#[case("stock_checker.version_wait_ms", "-5")]
+#[case("stock_checker.database_url", "mysql://localhost/stock")]
+#[case("cache.url", "memcached://localhost")]
+#[tokio::test]
+async fn a_setting_that_cannot_work_is_refused_by_its_name(#[case] key: &str, #[case] value: &str) {
+    let stand = open(Backend::Embedded).await;
+    let config = stand.config.clone().set(key, value);
+    let refusal = stock_checker::service(&config, stand.bus.clone()).await.err().unwrap();
+    assert!(format!("{refusal:#}").contains(key), "{refusal:#}");
+}

@@ -1,0 +1,112 @@
+//! The dialect of older clients: `POST /stock/update/{product_id}`.
+//!
+//! A product there is an item here: `id` is its product id, `stock` what is available over all locations. Errors
+//! are `{"detail": "…"}`.
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use domain::{Command, Delta, Outside, Refusal};
+use platform::http::{Json, Path};
+use platform::problem::Problem;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::Asked;
+use super::text::Note;
+use crate::App;
+use crate::error::Error;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().route("/stock/update/{product_id}", post(update))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Update {
+    quantity: Delta,
+    reason: Option<Note>,
+}
+
+#[derive(Serialize)]
+struct Product {
+    id: String,
+    name: String,
+    stock: i64,
+    supplier_id: Option<String>,
+    active: bool,
+}
+
+/// A problem in their words.
+struct Detail(Problem);
+
+impl From<Problem> for Detail {
+    fn from(problem: Problem) -> Detail {
+        Detail(problem)
+    }
+}
+
+impl From<Error> for Detail {
+    fn from(error: Error) -> Detail {
+        Detail(error.into())
+    }
+}
+
+impl IntoResponse for Detail {
+    fn into_response(self) -> Response {
+        let mut response = self.0.clone().into_response();
+        let body: serde_json::Value = serde_json::from_str(&self.0.body()).unwrap_or_default();
+        let body = json!({ "detail": body["detail"] }).to_string();
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        *response.body_mut() = body.into();
+        response
+    }
+}
+
+async fn update(
+    State(app): State<App>,
+    asked: Result<Asked, Problem>,
+    path: Result<Path<String>, Problem>,
+    body: Result<Json<Update>, Problem>,
+) -> Result<axum::Json<Product>, Detail> {
+    let (asked, Path(product), Json(body)) = (asked?, path?, body?);
+    let item = match app.item(&asked.caller, &product).await {
+        Err(Error::Refused(Refusal::ItemUnknown)) => return Err(not_found().into()),
+        item => item?.id,
+    };
+    let command =
+        Command::Adjust { item, location: None, delta: body.quantity, against: Outside::Adjustment };
+    let mut request = asked.request(command)?;
+    request.reason = body.reason.map(Note::into_string);
+    let done = match app.writer.submit(request).await.map_err(Error::from)?.outcome {
+        Ok(done) => done,
+        Err(Refusal::NotEnough { requested, available, .. }) => {
+            return Err(below_zero(available, requested).into());
+        }
+        Err(refusal) => return Err(Error::from(refusal).into()),
+    };
+    let view = app.reader.item(item).await.map_err(Error::from)?.ok_or_else(not_found)?;
+    let stock = done.items.first().map_or(view.available, |after| after.available);
+    Ok(axum::Json(Product {
+        id: view.product_id,
+        name: view.name,
+        stock,
+        supplier_id: view.supplier_id,
+        active: view.active,
+    }))
+}
+
+fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "item-unknown", "Product not found")
+}
+
+fn below_zero(stock: i64, reduction: i64) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "not-enough", "There is not enough available").detail(format!(
+        "Cannot reduce stock below zero. Current stock: {stock}, Requested reduction: {reduction}"
+    ))
+}

@@ -1,0 +1,121 @@
+//! The routes: each extracts, names a command, and answers what came of it.
+
+mod audit;
+mod compat;
+mod items;
+mod locations;
+mod reservations;
+mod stock;
+mod text;
+
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use domain::LocationId;
+use ledger::{Answer, By, Done, Resolved};
+use platform::auth::{Caller, Role};
+use platform::http::{ETag, IdempotencyKey, IfMatch, Json};
+use platform::problem::Problem;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::App;
+use crate::error::Error;
+
+/// Who may change stock. A brand may, of its own items.
+const MAY_CHANGE: &[Role] = &[Role::Admin, Role::Brand, Role::Service];
+/// Who may look. A brand may, at its own items.
+const MAY_READ: &[Role] = &[Role::Admin, Role::Brand, Role::Service, Role::Viewer];
+/// Who may change what all brands share.
+const MAY_OPERATE: &[Role] = &[Role::Admin, Role::Service];
+
+pub(crate) fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .merge(items::routes())
+        .merge(stock::routes())
+        .merge(reservations::routes())
+        .merge(locations::routes())
+        .merge(audit::routes())
+        .merge(compat::routes())
+        .with_state(app)
+}
+
+/// What every change is asked with beside its body.
+#[derive(axum::extract::FromRequestParts)]
+#[from_request(rejection(Problem))]
+struct Asked {
+    caller: Caller,
+    key: IdempotencyKey,
+    if_match: IfMatch,
+}
+
+impl Asked {
+    /// The request for a command, if the caller's role allows any.
+    fn request(&self, command: domain::Command) -> Result<ledger::Request, Problem> {
+        self.caller.must_be(MAY_CHANGE)?;
+        let mut request = ledger::Request::new(command, by(&self.caller));
+        request.key.clone_from(&self.key.0);
+        request.if_match = self.if_match.0;
+        Ok(request)
+    }
+}
+
+fn by(caller: &Caller) -> By {
+    By {
+        actor: caller.actor.clone(),
+        role: caller.role.as_str().to_owned(),
+        owner: caller.owner_scope().map(str::to_owned),
+    }
+}
+
+/// A change that was made: the status, and what was recorded. The `ETag` is the version of the item, when it is
+/// about one.
+struct Recorded {
+    status: StatusCode,
+    done: Done,
+    replayed: bool,
+}
+
+impl Recorded {
+    fn of(answer: Answer, status: StatusCode) -> Result<Recorded, Error> {
+        Ok(Recorded { status, done: answer.outcome?, replayed: answer.replayed })
+    }
+}
+
+impl IntoResponse for Recorded {
+    fn into_response(self) -> Response {
+        let version = match self.done.items.as_slice() {
+            [only] => Some(ETag(only.version)),
+            [] | [_, _, ..] => None,
+        };
+        let mut response = match version {
+            Some(version) => (self.status, version, Json(self.done)).into_response(),
+            None => (self.status, Json(self.done)).into_response(),
+        };
+        if self.replayed {
+            let name = HeaderName::from_static("idempotent-replayed");
+            response.headers_mut().insert(name, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+impl App {
+    /// The item that a name in a URL or a body stands for, if the caller may see it.
+    async fn item(&self, caller: &Caller, name: &str) -> Result<Resolved, Error> {
+        let found = self.reader.resolve(name, caller.owner_scope()).await?;
+        found.ok_or(Error::Refused(domain::Refusal::ItemUnknown))
+    }
+
+    /// The location that an id or a code stands for.
+    async fn location(&self, name: Option<&str>) -> Result<Option<LocationId>, Error> {
+        let Some(name) = name else { return Ok(None) };
+        match ledger::locations::find(&self.db, name).await? {
+            Some(location) => Ok(Some(LocationId(location.id))),
+            None => Err(unknown_location(name).into()),
+        }
+    }
+}
+
+fn unknown_location(name: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "location-unknown", "There is no such location")
+        .detail(format!("there is no location with the id or code {name:?}"))
+}

@@ -1,0 +1,122 @@
+//! Every change to stock: items, receipts, adjustments, reservations and locations.
+//!
+//! Reading order: [`service`] (what it consists of) → `http` (a request becomes a command) → `consumers` (so does
+//! an event) → `error` (what a refusal is to a client). The rules are in `domain`, the transaction in `ledger`.
+//!
+//! **Invariants.** No rule of stock is decided here. A change goes through [`ledger::Writer`] or it does not
+//! happen. Events are told by the outbox of the same commit, never from here.
+
+mod consumers;
+mod error;
+mod http;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use domain::Name;
+use events::outbox::Relay;
+use events::{Bus, Subscription};
+use ledger::{Migrator, Reader, Writer};
+use platform::config::{Config, ConfigError};
+use platform::hosting::{Check, Service, Task};
+use platform::{db, idempotency};
+use sea_orm::DatabaseConnection;
+use serde::Deserialize;
+use tokio::sync::Notify;
+
+/// As in logs, metrics and the topology of the bus.
+const NAME: &str = "stock-updater";
+
+/// Section `stock_updater` of the configuration.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// Read by the host.
+    #[serde(rename = "listen")]
+    _listen: String,
+    database_url: String,
+    default_owner: String,
+    reservation_ttl_s: i64,
+    idempotency_keep_h: i64,
+    sweeper: bool,
+}
+
+/// What handlers and consumers work with.
+#[derive(Clone)]
+struct App {
+    writer: Writer,
+    reader: Reader,
+    db: DatabaseConnection,
+    /// Whose items are that nobody claims.
+    default_owner: Name,
+    /// How long a reservation lasts that does not say, in seconds.
+    reservation_ttl_s: i64,
+}
+
+/// The service, on the configured database and on the bus that the process has.
+pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Service> {
+    let settings: Settings = config.section("stock_updater")?;
+    let database = config.section("database")?;
+    let default_owner = Name::try_from(settings.default_owner)
+        .map_err(|error| ConfigError::new("stock_updater.default_owner", error))?;
+    if !(1..=domain::MAX_HOLD_SECONDS).contains(&settings.reservation_ttl_s) {
+        return Err(ConfigError::new("stock_updater.reservation_ttl_s", "must be from 1 s to 90 days").into());
+    }
+    if settings.idempotency_keep_h < MIN_KEEP_H {
+        return Err(ConfigError::new("stock_updater.idempotency_keep_h", "must be 24 at least").into());
+    }
+    let db = migrate(config).await?;
+    let wake = Arc::new(Notify::new());
+    let (writer, mut tasks) =
+        Writer::new(&settings.database_url, &database, &config.section("ledger")?, &wake);
+    let reader = Reader::new(db.clone());
+    let app =
+        App { writer, reader, db: db.clone(), default_owner, reservation_ttl_s: settings.reservation_ttl_s };
+    if settings.sweeper {
+        tasks.push(ledger::sweeper::task(db.clone(), app.writer.clone()));
+    }
+    tasks.push(idempotency::purge_task(db.clone(), chrono::Duration::hours(settings.idempotency_keep_h)));
+    let relay = Relay::new(NAME, db.clone(), Arc::clone(&bus), wake);
+    tasks.push(Task::new("stock outbox", move |stop| relay.run(stop)));
+    tasks.push(consumer(app.clone(), Arc::clone(&bus)));
+    tasks.push(audit_task(db.clone()));
+    let on_bus = Check::new("bus", move || {
+        let health = bus.health();
+        async move { health }
+    });
+    Ok(Service { name: NAME, routes: http::routes(app), tasks, checks: vec![db::check(&db), on_bus] })
+}
+
+/// Brings the stock database up to date, as every start does too, and hands it over.
+pub async fn migrate(config: &Config) -> anyhow::Result<DatabaseConnection> {
+    let url = config.text("stock_updater.database_url")?;
+    let db = db::connect(&url, &config.section("database")?).await.context("stock_updater.database_url")?;
+    db::migrate::<Migrator>(&db).await.context("migrating the stock database")?;
+    Ok(db)
+}
+
+/// A client that was cut off must find its answer the next day.
+const MIN_KEEP_H: i64 = 24;
+
+fn consumer(app: App, bus: Arc<dyn Bus>) -> Task {
+    Task::new("stock consumer", move |stop| async move {
+        bus.consume(Subscription::Durable(NAME), Arc::new(consumers::Consumer(app)), stop).await;
+    })
+}
+
+/// How often the books are audited without being asked.
+const AUDIT_PERIOD: Duration = Duration::from_secs(600);
+
+/// Audits the books now and then, for the metric and the log.
+fn audit_task(db: DatabaseConnection) -> Task {
+    Task::new("audit", move |stop| async move {
+        while stop.run_until_cancelled(tokio::time::sleep(AUDIT_PERIOD)).await.is_some() {
+            match ledger::audit::audit(&db).await {
+                Ok(report) if report.clean => tracing::info!(items = report.items, "the audit is clean"),
+                Ok(report) => tracing::error!(differences = ?report.differences, "the books do not agree"),
+                Err(error) => tracing::warn!(%error, "the audit could not be made"),
+            }
+        }
+    })
+}

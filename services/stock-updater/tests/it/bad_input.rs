@@ -1,0 +1,206 @@
+use reqwest::Method;
+use rstest::rstest;
+use serde_json::{Value, json};
+use testkit::Backend;
+
+use crate::shop::{Shop, open};
+
+/// Sends a body as it is and wants a 4xx that is a problem and says what is wrong.
+async fn refused(shop: &Shop, method: &Method, path: &str, body: &str) {
+    let request = shop.request(method.clone(), path).header("content-type", "application/json");
+    let answer = shop.send(request.body(body.to_owned())).await;
+    let shown: String = body.chars().take(120).collect();
+    assert!(answer.status.is_client_error(), "{method} {path} {shown}: {answer:?}");
+    let problem = answer.json();
+    assert!(
+        problem["type"].as_str().is_some_and(|kind| kind.starts_with("urn:onhand:problem:")),
+        "{problem}"
+    );
+    assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+}
+
+/// What no route takes, whatever it is about.
+fn garbage() -> Vec<String> {
+    let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+    let texts = [
+        "",
+        " ",
+        "null",
+        "[]",
+        "\"text\"",
+        "1",
+        "{",
+        "{\"a\":1}",
+        "{} {}",
+        "\u{feff}{}",
+        "{\"quantity\":1}x",
+    ];
+    texts.iter().map(|text| (*text).to_owned()).chain([deep]).collect()
+}
+
+fn numbers(field: &str) -> Vec<String> {
+    let bad = [
+        "0",
+        "1000000000001",
+        "9223372036854775807",
+        "9007199254740993",
+        "1.5",
+        "1e3",
+        "\"5\"",
+        "null",
+        "true",
+        "-0.0",
+    ];
+    bad.iter().map(|number| format!("{{\"{field}\": {number}, \"reason\": \"x\"}}")).collect()
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_is_a_problem_on_every_route_and_changes_nothing(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let shop = open(backend).await;
+    shop.item("TEA", 5).await;
+    let before = shop.get("/v1/audit").await.is(200);
+    let routes = [
+        (Method::POST, "/v1/items", new_items()),
+        (Method::PATCH, "/v1/items/TEA", patches()),
+        (Method::POST, "/v1/items/TEA/receipts", receipts()),
+        (Method::POST, "/v1/items/TEA/adjustments", numbers("delta")),
+        (Method::POST, "/v1/reservations", reservations()),
+        (Method::POST, "/v1/locations", locations()),
+        (Method::PATCH, "/v1/locations/main", locations()),
+    ];
+    for (method, path, bodies) in &routes {
+        for body in garbage().iter().chain(bodies) {
+            refused(&shop, method, path, body).await;
+        }
+        let plain = shop.request(method.clone(), path).header("content-type", "text/plain").body("{}");
+        assert_eq!(shop.send(plain).await.status, 415, "{path}");
+        let zipped = shop.request(method.clone(), path).header("content-encoding", "gzip").json(&json!({}));
+        assert_eq!(shop.send(zipped).await.status, 415, "{path}");
+        let large = format!("{{\"sku\": \"{}\"}}", "x".repeat(2_000_000));
+        let large = shop.request(method.clone(), path).header("content-type", "application/json").body(large);
+        assert_eq!(shop.send(large).await.status, 413, "{path}");
+    }
+    assert_eq!(shop.get("/v1/audit").await.is(200), before, "something was changed");
+}
+
+fn new_items() -> Vec<String> {
+    let long = "x".repeat(10_240);
+    let skus = ["", " ", "a b", "a\tb", "ä", "аbc", "x ", &long];
+    let mut bodies: Vec<String> =
+        skus.iter().map(|sku| json!({"sku": sku, "name": "x"}).to_string()).collect();
+    bodies.extend([
+        json!({"sku": "X"}).to_string(),
+        json!({"sku": "X", "name": ""}).to_string(),
+        json!({"sku": "X", "name": " x"}).to_string(),
+        json!({"sku": "X", "name": "x", "reorder_point": -1}).to_string(),
+        json!({"sku": "X", "name": "x", "reorder_quantity": 1_000_000_000_001i64}).to_string(),
+        json!({"sku": "X", "name": "x", "colour": "red"}).to_string(),
+        "{\"sku\": \"X\", \"sku\": \"Y\", \"name\": \"x\"}".to_owned(),
+        "{\"sku\": \"X\\u0000\", \"name\": \"x\"}".to_owned(),
+        "{\"sku\": \"X\", \"name\": \"\\ud800\"}".to_owned(),
+    ]);
+    bodies
+}
+
+fn patches() -> Vec<String> {
+    [
+        json!({"reorder_point": -1}),
+        json!({"reorder_point": 1.5}),
+        json!({"name": ""}),
+        json!({"active": "yes"}),
+        json!({"sku": "OTHER"}),
+        json!({"version": 7}),
+    ]
+    .iter()
+    .map(Value::to_string)
+    .collect()
+}
+
+fn receipts() -> Vec<String> {
+    let mut bodies = numbers("quantity");
+    bodies.extend([
+        json!({"quantity": -1}).to_string(),
+        json!({"quantity": 1, "location": "nowhere"}).to_string(),
+        json!({"quantity": 1, "location": ""}).to_string(),
+        json!({"quantity": 1, "reason": "x".repeat(501)}).to_string(),
+        json!({"quantity": 1, "reference": {"type": "order"}}).to_string(),
+        json!({"quantity": 1, "reference": {"type": "", "id": "1"}}).to_string(),
+    ]);
+    bodies
+}
+
+fn reservations() -> Vec<String> {
+    let line = json!({"item": "TEA", "quantity": 1});
+    [
+        json!({"lines": []}),
+        json!({"lines": vec![line.clone(); 501]}),
+        json!({"lines": vec![line.clone(); 10_001]}),
+        json!({"lines": [line.clone()], "ttl_seconds": 0}),
+        json!({"lines": [line.clone()], "ttl_seconds": -1}),
+        json!({"lines": [line.clone()], "ttl_seconds": 315_360_000}),
+        json!({"lines": [{"item": "TEA", "quantity": 0}]}),
+        json!({"lines": [{"item": "NOPE", "quantity": 1}]}),
+        json!({"lines": [{"item": "", "quantity": 1}]}),
+        json!({"lines": [{"item": "TEA", "quantity": 6}]}),
+        json!({"lines": [line], "expires_at": "0000-01-01T00:00:00Z"}),
+    ]
+    .iter()
+    .map(Value::to_string)
+    .collect()
+}
+
+fn locations() -> Vec<String> {
+    [
+        json!({"code": ""}),
+        json!({"code": "x".repeat(51)}),
+        json!({"code": "a b"}),
+        json!({"code": "main"}),
+        json!({"code": "new", "priority": 1.5}),
+        json!({"code": "new", "priority": 3_000_000_000i64}),
+        json!({"code": "new", "postal_code": "x".repeat(21)}),
+        json!({"code": "new", "city": "a\u{7}"}),
+    ]
+    .iter()
+    .map(Value::to_string)
+    .collect()
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_names_and_headers_are_problems_too(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let shop = open(backend).await;
+    shop.item("TEA", 5).await;
+    let receipt = json!({"quantity": 1});
+    for path in ["/v1/items/%00/receipts", "/v1/items/%ff/receipts", "/v1/items/NOPE/receipts"] {
+        let answer = shop.post(path, receipt.clone()).await;
+        assert!(answer.status.is_client_error(), "{path}: {answer:?}");
+    }
+    let long = format!("/v1/items/{}/receipts", "x".repeat(10_240));
+    shop.post(&long, receipt.clone()).await.is_problem(404, "item-unknown");
+    for id in ["1", "not-a-uuid", "%00"] {
+        let answer = shop.get(&format!("/v1/reservations/{id}")).await;
+        answer.is_problem(400, "malformed-path");
+    }
+    let nobody = "/v1/reservations/00000000-0000-0000-0000-000000000000";
+    shop.get(nobody).await.is_problem(404, "reservation-unknown");
+    for (name, value) in [
+        ("Idempotency-Key", String::new()),
+        ("Idempotency-Key", "x".repeat(1024)),
+        ("Idempotency-Key", "a b".to_owned()),
+        ("If-Match", "2".to_owned()),
+        ("If-Match", "\"two\"".to_owned()),
+        ("If-Match", "*".to_owned()),
+    ] {
+        let request = shop.request(Method::POST, "/v1/items/TEA/receipts").header(name, value.clone());
+        let answer = shop.send(request.json(&receipt)).await;
+        assert_eq!(answer.status, 400, "{name}: {value}: {answer:?}");
+    }
+    shop.send(shop.request(Method::DELETE, "/v1/items/TEA")).await.is_problem(405, "method-not-allowed");
+    shop.get("/v1/nothing").await.is_problem(404, "no-such-route");
+    assert_eq!(shop.available("TEA").await, 5);
+}

@@ -1,0 +1,166 @@
+//! Supplier-sync: suppliers, their catalogs, and the orders that restock what runs out.
+//!
+//! Reading order: [`service`] (what it is made of) → `suppliers` → `sync` (a catalog: `adapters`, `fetch`, `guard`,
+//! `diff`) → `consumers` → `restock` → `sender` (an order: planned, sent, received) → `jobs` → `http` → `store`.
+//! [`simulator`] is a supplier to try it all on.
+//!
+//! **Invariants.** A supplier's own stock figure never becomes ours. Whatever a supplier answers, what was known
+//! stays until something better was read whole. One open order per item; one order at the supplier per order of
+//! ours. A credential is sealed in the database and open only while a request is made; no answer and no log has
+//! it. Nothing here changes stock: receipts are told as events.
+
+mod adapters;
+mod breaker;
+mod consumers;
+mod diff;
+mod error;
+mod fetch;
+mod guard;
+mod http;
+mod jobs;
+mod restock;
+mod seal;
+mod sender;
+mod settings;
+pub mod simulator;
+mod store;
+mod suppliers;
+mod sync;
+
+use crate::consumers::{Consumer, QUEUE};
+use crate::fetch::Fetcher;
+use crate::seal::Sealer;
+use crate::settings::Settings;
+use anyhow::{Context, bail};
+use events::outbox::Relay;
+use events::{Bus, Subscription, inbox};
+use platform::config::Config;
+use platform::hosting::{Check, Service, Task};
+use platform::{db, idempotency, schedule};
+use sea_orm::DatabaseConnection;
+use secrecy::{ExposeSecret, SecretString};
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The service's name, in logs and as the source of its events.
+const NAME: &str = "supplier-sync";
+/// The key file beside an embedded database.
+const KEY_FILE: &str = "supplier-sync.key";
+/// How long an idempotency key's answer is kept, in hours: twice what is promised.
+const KEYS_KEPT_HOURS: i64 = 48;
+
+/// What every handler, consumer and job works with.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) db: DatabaseConnection,
+    pub(crate) settings: Settings,
+    pub(crate) sealer: Sealer,
+    pub(crate) fetcher: Fetcher,
+    /// There are events to publish.
+    pub(crate) outbox_wake: Arc<Notify>,
+    /// There are syncs to do.
+    pub(crate) syncs_wake: Notify,
+    /// There are orders to send.
+    pub(crate) orders_wake: Notify,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Parts {
+    /// An order was recorded, with its event.
+    pub(crate) fn wake_for_order(&self) {
+        self.outbox_wake.notify_one();
+        self.orders_wake.notify_one();
+    }
+}
+
+/// Makes the service: connects to its database, brings its tables up to date, and lists its routes and tasks.
+///
+/// The bus is passed in, so that services in one process share one. Errors name the configuration key at fault.
+pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Service> {
+    platform::hosting::install_tls();
+    let settings: Settings = config.section("supplier_sync")?;
+    settings.check()?;
+    let sealer = sealer(&settings)?;
+    let db = migrate(config).await?;
+    let app = App(Arc::new(Parts {
+        fetcher: Fetcher::new(&settings)?,
+        db,
+        settings,
+        sealer,
+        outbox_wake: Arc::default(),
+        syncs_wake: Notify::new(),
+        orders_wake: Notify::new(),
+    }));
+    jobs::reseal(&app).await?;
+    let checks = vec![db::check(&app.db), bus_check(bus.clone())];
+    Ok(Service { name: NAME, routes: http::routes(app.clone()), tasks: tasks(&app, bus), checks })
+}
+
+/// Brings the suppliers' database up to date, as every start does too, and hands it over.
+pub async fn migrate(config: &Config) -> anyhow::Result<DatabaseConnection> {
+    let url = config.text("supplier_sync.database_url")?;
+    let db = db::connect(&url, &config.section("database")?).await.context("supplier_sync.database_url")?;
+    db::migrate::<store::Migrator>(&db).await.context("migrating the suppliers' database")?;
+    Ok(db)
+}
+
+fn tasks(app: &App, bus: Arc<dyn Bus>) -> Vec<Task> {
+    let relay = Relay::new(NAME, app.db.clone(), bus.clone(), app.outbox_wake.clone());
+    let consumer = Arc::new(Consumer(app.clone()));
+    let (schedules, syncs, orders, sweep) = (app.clone(), app.clone(), app.clone(), app.clone());
+    let inbox = app.db.clone();
+    vec![
+        Task::new("supplier-sync outbox", |stop| relay.run(stop)),
+        Task::new("supplier-sync consumer", |stop| async move {
+            bus.consume(Subscription::Durable(QUEUE), consumer, stop).await;
+        }),
+        Task::new("supplier-sync inbox purge", |stop| inbox::keep_tidy(inbox, stop)),
+        idempotency::purge_task(app.db.clone(), chrono::Duration::hours(KEYS_KEPT_HOURS)),
+        schedule::ticker(
+            "supplier-sync schedules",
+            Duration::from_secs(app.settings.schedule_interval_s),
+            move |_| jobs::schedules(schedules.clone()),
+        ),
+        Task::new("supplier-sync syncs", |stop| jobs::syncs(syncs, stop)),
+        Task::new("supplier-sync orders", |stop| jobs::orders(orders, stop)),
+        schedule::ticker(
+            "supplier-sync sweep",
+            Duration::from_secs(app.settings.sweep_interval_s),
+            move |_| jobs::sweep(sweep.clone()),
+        ),
+    ]
+}
+
+fn bus_check(bus: Arc<dyn Bus>) -> Check {
+    Check::new("bus", move || {
+        let health = bus.health();
+        async move { health }
+    })
+}
+
+fn sealer(settings: &Settings) -> anyhow::Result<Sealer> {
+    let given = |key: &SecretString| !key.expose_secret().is_empty();
+    let previous = Some(&settings.previous_secret_key).filter(|key| given(key));
+    if given(&settings.secret_key) {
+        return Sealer::new(&settings.secret_key, previous);
+    }
+    // An embedded database has one process and a folder of its own, where a key can be kept for it.
+    let Some(file) = settings.database_url.strip_prefix("sqlite:") else {
+        bail!("supplier_sync.secret_key must be set: 64 hex digits, as `openssl rand -hex 32` prints");
+    };
+    let file = file.trim_start_matches("//").split('?').next().unwrap_or_default();
+    let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+    Sealer::new(&seal::kept_key(&folder.join(KEY_FILE))?, previous)
+}

@@ -1,0 +1,74 @@
+//! The ways in which a simulated supplier fails.
+
+use axum::body::{Body, Bytes};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::time::Duration;
+
+/// Between two bytes of a dripping answer: each in time, the whole never.
+const DRIP_PAUSE: Duration = Duration::from_millis(50);
+/// One piece of a huge answer.
+const HUGE_CHUNK: &[u8] = &[b' '; 64 * 1024];
+/// How many pieces a huge answer has, so that a reader without a limit ends too: 512 MB.
+const HUGE_CHUNKS: u32 = 8 * 1024;
+/// Where a redirect leads: to what no supplier may make us ask.
+const REDIRECT_TO: &str = "http://169.254.169.254/latest/meta-data/";
+
+/// How a simulated supplier behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// As it should.
+    Healthy,
+    /// Answers 429 with `Retry-After: 1`.
+    TooManyRequests,
+    /// Answers 503.
+    ServerError,
+    /// Takes the request and never answers.
+    Hang,
+    /// Sends its answer a byte at a time.
+    Drip,
+    /// Answers 200 with what is not JSON.
+    Garbage,
+    /// Answers 200 with more than anyone wants.
+    Huge,
+    /// Redirects to the cloud's metadata address.
+    Redirect,
+    /// Takes an order and never answers; the catalog is healthy.
+    LostAnswer,
+    /// Lists nothing; orders are healthy.
+    EmptyFeed,
+    /// Lists only the first product; orders are healthy.
+    MostRowsGone,
+}
+
+impl Mode {
+    /// The answer that a failing supplier gives to any request; `None` when it answers as it should.
+    pub(super) async fn answer(self) -> Option<Response> {
+        Some(match self {
+            Mode::Healthy | Mode::LostAnswer | Mode::EmptyFeed | Mode::MostRowsGone => return None,
+            Mode::TooManyRequests => {
+                (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")], "slow down").into_response()
+            }
+            Mode::ServerError => (StatusCode::SERVICE_UNAVAILABLE, "down").into_response(),
+            Mode::Hang => std::future::pending().await,
+            Mode::Drip => drip().into_response(),
+            Mode::Garbage => "<html><body>It works!</body></html>".into_response(),
+            Mode::Huge => huge().into_response(),
+            Mode::Redirect => (StatusCode::FOUND, [(header::LOCATION, REDIRECT_TO)]).into_response(),
+        })
+    }
+}
+
+fn drip() -> Body {
+    Body::from_stream(futures::stream::unfold((), |()| async {
+        tokio::time::sleep(DRIP_PAUSE).await;
+        Some((Ok::<_, std::convert::Infallible>(Bytes::from_static(b" ")), ()))
+    }))
+}
+
+fn huge() -> Body {
+    Body::from_stream(futures::stream::unfold(0, |sent| async move {
+        (sent < HUGE_CHUNKS)
+            .then(|| (Ok::<_, std::convert::Infallible>(Bytes::from_static(HUGE_CHUNK)), sent + 1))
+    }))
+}

@@ -1,0 +1,281 @@
+//! The rows of this service's database.
+
+/// A supplier.
+pub(crate) mod supplier {
+    use crate::adapters::AdapterKind;
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "suppliers")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
+        pub(crate) id: String,
+        pub(crate) name: String,
+        pub(crate) contact_email: Option<String>,
+        /// None: a placeholder for a supplier that an event named; nobody can ask it anything.
+        pub(crate) adapter: Option<AdapterKind>,
+        pub(crate) base_url: Option<String>,
+        /// The generic adapter's options, as JSON.
+        pub(crate) options: Option<String>,
+        /// Sealed: see `crate::seal`.
+        pub(crate) credential: Option<String>,
+        pub(crate) lead_time_days: i32,
+        pub(crate) sku_prefix: String,
+        pub(crate) cron: Option<String>,
+        pub(crate) zone: Option<String>,
+        pub(crate) missed: Option<String>,
+        /// The last tick that somebody claimed, or when the schedule was set: later ones are still to come.
+        pub(crate) scheduled_from: Option<DateTimeUtc>,
+        pub(crate) active: bool,
+        pub(crate) version: i64,
+        pub(crate) created_at: DateTimeUtc,
+        pub(crate) updated_at: DateTimeUtc,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A product in a supplier's catalog.
+pub(crate) mod product {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "catalog")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) supplier_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) product_id: String,
+        pub(crate) supplier_sku: String,
+        pub(crate) sku: String,
+        pub(crate) name: String,
+        /// Decimal text: money is never binary.
+        pub(crate) cost: Option<String>,
+        pub(crate) pack_size: i64,
+        pub(crate) minimum_order: i64,
+        /// The supplier's own figure; it never overwrites ours.
+        pub(crate) supplier_stock: Option<i64>,
+        /// When the supplier last changed the row.
+        pub(crate) stamp: Option<DateTimeUtc>,
+        pub(crate) active: bool,
+        pub(crate) updated_at: DateTimeUtc,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// One sync of one supplier: a place in the queue, then a record.
+pub(crate) mod run {
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+
+    /// Where a run stands.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, utoipa::ToSchema)]
+    #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+    #[serde(rename_all = "snake_case")]
+    pub(crate) enum RunState {
+        /// Waiting for a worker.
+        Queued,
+        /// A worker has it.
+        Running,
+        /// Done; what changed is applied.
+        Succeeded,
+        /// Failed; nothing is changed.
+        Failed,
+    }
+
+    /// What caused a run.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, utoipa::ToSchema)]
+    #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+    #[serde(rename_all = "snake_case")]
+    pub(crate) enum RunCause {
+        /// Its schedule.
+        Schedule,
+        /// A caller.
+        Request,
+    }
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "sync_runs")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) supplier_id: String,
+        pub(crate) state: RunState,
+        pub(crate) cause: RunCause,
+        pub(crate) override_brake: bool,
+        pub(crate) queued_at: DateTimeUtc,
+        pub(crate) started_at: Option<DateTimeUtc>,
+        pub(crate) ended_at: Option<DateTimeUtc>,
+        /// Past this a running run counts as abandoned.
+        pub(crate) leased_until: Option<DateTimeUtc>,
+        /// Counts its workers: one that was taken for dead cannot write any more.
+        pub(crate) fence: i32,
+        pub(crate) added: i64,
+        pub(crate) updated: i64,
+        pub(crate) deactivated: i64,
+        pub(crate) unchanged: i64,
+        pub(crate) refused: i64,
+        /// Why it failed, or why the first refused row was.
+        pub(crate) error: Option<String>,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// An order at a supplier.
+pub(crate) mod order {
+    use sea_orm::entity::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    /// Where an order stands.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        EnumIter,
+        DeriveActiveEnum,
+        Serialize,
+        Deserialize,
+        utoipa::ToSchema,
+    )]
+    #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+    #[serde(rename_all = "snake_case")]
+    pub(crate) enum OrderState {
+        /// Recorded; the supplier may not know of it yet.
+        Planned,
+        /// The supplier has it and has not decided.
+        Sent,
+        /// The supplier will deliver.
+        Confirmed,
+        /// Some of it is here.
+        PartlyReceived,
+        /// All of it is here, or was and was no good.
+        Received,
+        /// The supplier will not deliver.
+        Rejected,
+        /// We do not want it any more.
+        Cancelled,
+    }
+
+    impl OrderState {
+        /// The states in which something is still to come. The partial unique index in the migrations lists the
+        /// same ones.
+        pub(crate) const OPEN: [OrderState; 4] =
+            [OrderState::Planned, OrderState::Sent, OrderState::Confirmed, OrderState::PartlyReceived];
+
+        /// Whether something is still to come.
+        pub(crate) fn is_open(self) -> bool {
+            OrderState::OPEN.contains(&self)
+        }
+
+        /// The word for metrics and messages.
+        pub(crate) fn word(self) -> &'static str {
+            match self {
+                OrderState::Planned => "planned",
+                OrderState::Sent => "sent",
+                OrderState::Confirmed => "confirmed",
+                OrderState::PartlyReceived => "partly_received",
+                OrderState::Received => "received",
+                OrderState::Rejected => "rejected",
+                OrderState::Cancelled => "cancelled",
+            }
+        }
+    }
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "restock_orders")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) item_id: Uuid,
+        pub(crate) sku: String,
+        pub(crate) supplier_id: String,
+        pub(crate) supplier_sku: String,
+        pub(crate) state: OrderState,
+        pub(crate) quantity: i64,
+        pub(crate) accepted: i64,
+        pub(crate) rejected: i64,
+        /// How often the supplier was asked.
+        pub(crate) attempts: i32,
+        /// An order request went out whose answer is not known.
+        pub(crate) in_doubt: bool,
+        /// When to ask the supplier (again); none when there is nothing to ask.
+        pub(crate) next_attempt_at: Option<DateTimeUtc>,
+        /// Counts the claims: a sender that was taken for dead cannot write any more.
+        pub(crate) fence: i32,
+        pub(crate) last_error: Option<String>,
+        pub(crate) created_at: DateTimeUtc,
+        pub(crate) updated_at: DateTimeUtc,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+
+    impl Model {
+        /// How many are still to come.
+        pub(crate) fn outstanding(&self) -> i64 {
+            if self.state.is_open() { self.quantity - self.accepted - self.rejected } else { 0 }
+        }
+    }
+}
+
+/// What came of an order at one time.
+pub(crate) mod receipt {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "restock_receipts")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) order_id: Uuid,
+        pub(crate) item_id: Uuid,
+        pub(crate) accepted: i64,
+        pub(crate) rejected: i64,
+        pub(crate) reference: Option<String>,
+        pub(crate) received_at: DateTimeUtc,
+        /// Stock has told of what was accepted.
+        pub(crate) settled: bool,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// An item's stock as events last told it: a projection, never the truth.
+pub(crate) mod seen {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "stock_seen")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) item_id: Uuid,
+        pub(crate) sku: String,
+        pub(crate) owner: String,
+        pub(crate) supplier_id: Option<String>,
+        /// Only a newer one overwrites.
+        pub(crate) version: i64,
+        pub(crate) available: i64,
+        pub(crate) incoming: i64,
+        pub(crate) reorder_point: i64,
+        pub(crate) reorder_quantity: i64,
+        pub(crate) active: bool,
+        pub(crate) updated_at: DateTimeUtc,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}

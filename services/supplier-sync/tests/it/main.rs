@@ -1,0 +1,15 @@
+//! Supplier-sync through its wire: HTTP, the bus, and a simulated supplier. Every test on both kinds of back ends.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+mod compat;
+mod credentials;
+mod failures;
+mod input;
+mod ordering;
+mod receipts;
+mod restocking;
+mod roles;
+mod schedule;
+mod syncing;
+mod world;

@@ -1,0 +1,125 @@
+//! The repository's own commands: `cargo xtask test`, `check`, `up`, `services`, `bench`.
+//!
+//! Reading order: [`backends`] (which PostgreSQL, Redis and RabbitMQ), [`step`] (running programs so
+//! that Ctrl-C ends all of them), then a module a command.
+//!
+//! **Invariant**: whatever way a command ends, every server and service it started ends with it.
+
+mod backends;
+mod check;
+mod compose;
+mod step;
+mod test;
+mod up;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+use testkit::servers::Postgres;
+
+use backends::Backends;
+use step::{Stop, cargo};
+
+/// Builds, tests and runs Onhand.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run every test, on the embedded and on the real back ends
+    ///
+    /// PostgreSQL, Redis and RabbitMQ are those of `DATABASE_URL`, `REDIS_URL` and `AMQP_URL`; else
+    /// private throw-away instances of this machine's binaries; else of Debian packages, installed when
+    /// run as root; else containers by `docker compose`. It says which it chose.
+    Test {
+        /// Handed to the test runner: names of tests, or its options
+        #[arg(last = true)]
+        filter: Vec<String>,
+    },
+    /// Run what CI runs: format, tidy, spelling, licences and advisories, lints, docs, tests
+    Check {
+        /// Leave the tests to `cargo xtask test`
+        #[arg(long)]
+        without_tests: bool,
+    },
+    /// Run the services as separate processes on real back ends, until Ctrl-C
+    Up,
+    /// Start the back ends alone and print what to export, until Ctrl-C
+    Services,
+    /// Run a benchmark on a private PostgreSQL with fsync on
+    Bench {
+        /// Which one
+        name: Bench,
+        /// Where to write the figures, as JSON
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Bench {
+    /// The batched writer against one transaction a command
+    Engine,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = runtime.context("no runtime").and_then(|runtime| runtime.block_on(run(arguments.command)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<()> {
+    let mut stop = Stop::listen()?;
+    match command {
+        Command::Test { filter } => test::run(&filter, &mut stop).await,
+        Command::Check { without_tests } => {
+            check::run(&mut stop).await?;
+            if without_tests { Ok(()) } else { test::run(&[], &mut stop).await }
+        }
+        Command::Up => up::run(&mut stop).await,
+        Command::Services => services(&mut stop).await,
+        Command::Bench { name, json } => bench(name, json.as_deref(), &mut stop).await,
+    }
+}
+
+async fn services(stop: &mut Stop) -> Result<()> {
+    let backends = Backends::start(stop).await?;
+    for (variable, url) in backends.variables() {
+        println!("export {variable}={url}");
+    }
+    eprintln!("ready; Ctrl-C stops them");
+    stop.wait().await;
+    Ok(())
+}
+
+async fn bench(name: Bench, json: Option<&Path>, stop: &mut Stop) -> Result<()> {
+    let server = Postgres::start()?;
+    let mut command = match name {
+        Bench::Engine => cargo(["bench", "--package", "ledger", "--bench", "engine", "--"]),
+    };
+    if let Some(file) = json {
+        // cargo runs a benchmark in its crate's folder, not in ours.
+        command.arg("--json").arg(std::path::absolute(file)?);
+    }
+    command.env("DATABASE_URL", server.url());
+    step::run(command, stop).await
+}
+
+/// The repository's root.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
