@@ -12,8 +12,9 @@ use uuid::Uuid;
 /// Cleaning up must not hang a test on a server that it killed.
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(10);
 
-/// The queues that the services declare, without prefix; each has a `.dead` beside it.
-const QUEUES: [&str; 3] = ["stock-updater", "stock-checker", "supplier-sync"];
+/// The queues that the services declare, and the one that tests listen on, without prefix; each has a `.dead`
+/// beside it.
+const QUEUES: [&str; 4] = ["stock-updater", "stock-checker", "supplier-sync", "ears"];
 
 /// Which kind of back ends a test runs on. Every test of a service runs on both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,11 +30,14 @@ pub(super) async fn serve(listener: TcpListener, app: Router, http: &HttpConfig,
             tokio::time::sleep(PAUSE_AFTER_ERROR).await;
             continue;
         };
-        let (builder, watcher) = (builder.clone(), graceful.watcher());
+        let (builder, watcher, stop) = (builder.clone(), graceful.watcher(), stop.clone());
         let service = TowerToHyperService::new(app.clone());
         open.spawn(async move {
             // HTTP/2 is told from HTTP/1 by the first bytes, which has no time limit of its own.
-            if tokio::time::timeout(first_byte, stream.peek(&mut [0])).await.is_ok() {
+            // Clients open some in advance: at a stop, one that has said nothing is owed nothing.
+            let mut byte = [0];
+            let first = tokio::time::timeout(first_byte, stream.peek(&mut byte));
+            if matches!(stop.run_until_cancelled(first).await, Some(Ok(_))) {
                 let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
                 // An error here is the client's: it went away, or spoke no HTTP.
                 let _ = watcher.watch(connection.into_owned()).await;

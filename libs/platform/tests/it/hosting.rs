@@ -119,6 +119,16 @@ async fn a_stop_lets_open_requests_and_then_tasks_finish() {
 }
 
 #[tokio::test]
+async fn a_connection_that_never_said_anything_does_not_hold_a_stop_up() {
+    let running = Running::start(defaults(), service(Router::new())).await;
+    let _silent = TcpStream::connect(running.url.trim_start_matches("http://")).await.unwrap();
+    // Answered after the silent one was accepted.
+    assert_eq!(running.get("/health").await.status(), 200);
+    running.stop.cancel();
+    tokio::time::timeout(Duration::from_secs(2), running.ended()).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_cancels_nothing() {
     let (begun, go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (handler_begun, handler_go, handler_done) = (Arc::clone(&begun), Arc::clone(&go), Arc::clone(&done));

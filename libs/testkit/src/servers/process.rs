@@ -95,6 +95,16 @@ impl Process {
         self.stand_down();
     }
 
+    /// Asks it to end in its own time, and kills it when that is too long.
+    pub(crate) fn end(&mut self) {
+        let _ = send("TERM", &self.child.id().to_string());
+        let deadline = Instant::now() + READY_LIMIT;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            sleep(POLL);
+        }
+        self.kill();
+    }
+
     fn stand_down(&mut self) {
         if let Some(mut pipe) = self.watchdog.stdin.take() {
             let _ = pipe.write_all(b"stand-down\n");

@@ -86,6 +86,13 @@ impl RabbitMq {
         }
     }
 
+    /// Stops it as an operator would, in its own time.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.end();
+        }
+    }
+
     /// Starts it again on the same port and data, after killing it if it still runs.
     ///
     /// # Errors

@@ -44,7 +44,10 @@ pub(crate) async fn play() -> anyhow::Result<ExitCode> {
         .set("supplier_sync.allow_private_addresses", true)
         .set("bus.url", "memory:")
         .set("cache.url", "memory:")
-        .set("auth.mode", "off");
+        .set("auth.mode", "off")
+        // The play is told by its steps; a warning would be part of the story.
+        .set("telemetry.filter", "warn");
+    let _telemetry = platform::telemetry::init(&config, "onhand-demo")?;
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let supplier = Simulator::start(loopback).await?;
     supplier.set_catalog(crate::supplier::catalog());

@@ -1,1 +1,11 @@
-//! x
+//! The system from outside: processes that are started, asked, killed and started again.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::disallowed_methods, reason = "tests start processes and consumers themselves")]
+
+mod command_line;
+mod crash;
+mod ears;
+mod main_loop;
+mod outage;
+mod system;

@@ -1,0 +1,89 @@
+use std::process::Command;
+
+use rstest::rstest;
+use testkit::{Backend, Stage};
+
+use crate::system::{SECRET_KEY, System, binary};
+
+fn onhand(stage: &Stage, arguments: &[&str]) -> std::process::Output {
+    let settings = stage.settings().into_iter();
+    let environment =
+        settings.map(|(key, value)| (format!("ONHAND__{}", key.replace('.', "__").to_uppercase()), value));
+    let mut command = Command::new(binary("onhand"));
+    command.env_clear().envs(environment).env("ONHAND__SUPPLIER_SYNC__SECRET_KEY", SECRET_KEY);
+    command.args(arguments).current_dir(&stage.folder).output().unwrap()
+}
+
+fn said(output: &std::process::Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_names_what_does_not_agree_and_exits_with_1(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let system = System::start(backend).await;
+    system.item("TEA", 5).await;
+    let clean = onhand(&system.stage, &["audit"]);
+    assert!(clean.status.success() && said(&clean).contains("clean"), "{}", said(&clean));
+    let config = platform::config::Config::defaults().unwrap();
+    let db =
+        platform::db::connect(&system.stage.stock_url, &config.section("database").unwrap()).await.unwrap();
+    let by_hand = "UPDATE inventory_locations SET available_quantity = 7";
+    sea_orm::ConnectionTrait::execute_unprepared(&db, by_hand).await.unwrap();
+    let dirty = onhand(&system.stage, &["audit"]);
+    assert_eq!(dirty.status.code(), Some(1));
+    let said = said(&dirty);
+    assert!(said.contains("SKU TEA, location main, version 2: should be 5 and is 7"), "{said}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn migrate_brings_both_databases_up_to_date_and_again_changes_nothing(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let stage = Stage::new(backend).await;
+    for _ in 0..2 {
+        let output = onhand(&stage, &["migrate"]);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    assert!(onhand(&stage, &["audit"]).status.success());
+}
+
+#[tokio::test]
+async fn an_audit_without_tables_says_what_to_do() {
+    let stage = Stage::new(Backend::Embedded).await;
+    let output = onhand(&stage, &["audit"]);
+    assert!(!output.status.success());
+    assert!(said(&output).contains("onhand migrate"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn the_demo_plays_to_its_end() {
+    let stage = Stage::new(Backend::Embedded).await;
+    let output = onhand(&stage, &["demo"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("All of it held"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn a_bad_setting_is_refused_at_start_and_named() {
+    let stage = Stage::new(Backend::Embedded).await;
+    for (variable, value, key) in [
+        ("ONHAND__BUS__URL", "http://nowhere", "bus"),
+        ("ONHAND__STOCK_UPDATER__DATABASE_URL", "mysql://x", "stock_updater.database_url"),
+        ("ONHAND__STOCK_UPDATER__DEFAULT_OWNER", "", "stock_updater.default_owner"),
+        ("ONHAND__STOCK_UPDATER__RESERVATION_TTL_S", "0", "stock_updater.reservation_ttl_s"),
+        ("ONHAND__STOCK_UPDATER__IDEMPOTENCY_KEEP_H", "1", "stock_updater.idempotency_keep_h"),
+        ("ONHAND__SUPPLIER_SYNC__SECRET_KEY", "short", "supplier_sync.secret_key"),
+        ("ONHAND__HTTP__COLOUR", "red", "http.colour"),
+        ("ONHAND__ONHAND__LISTEN", "0.0.0.0:0", "auth.mode"),
+    ] {
+        let mut command = Command::new(binary("onhand"));
+        command.env_clear().env("ONHAND__ONHAND__LISTEN", "127.0.0.1:0").env(variable, value);
+        let output = command.current_dir(&stage.folder).output().unwrap();
+        let said = said(&output);
+        assert!(!output.status.success() && said.contains(key), "{variable}={value}: {said}");
+    }
+}
