@@ -62,14 +62,20 @@ fn held(stock: &Stock, hold: HoldId) -> Result<&Hold, Refusal> {
 fn create(stock: &Stock, new: &NewItem) -> Result<Vec<Event>, Refusal> {
     let NewItem { identity, attributes } = new;
     within_bounds(attributes)?;
-    let mut others = stock.items.values().map(|item| &item.identity);
-    if others.clone().any(|other| other.sku == identity.sku || other.id == identity.id) {
-        return Err(Refusal::SkuTaken { sku: identity.sku.to_string() });
-    }
-    if others
-        .any(|other| (&other.product_id, &other.variant_id) == (&identity.product_id, &identity.variant_id))
-    {
-        return Err(Refusal::ProductTaken { product_id: identity.product_id.to_string() });
+    for other in stock.items.values().map(|item| &item.identity) {
+        let same_product = other.product_id == identity.product_id;
+        // A name stands for one thing: an item can be asked for by its SKU and by its product.
+        if other.id == identity.id
+            || other.sku == identity.sku
+            || (other.product_id == identity.sku && !same_product)
+        {
+            return Err(Refusal::SkuTaken { sku: identity.sku.to_string() });
+        }
+        if (same_product && other.variant_id == identity.variant_id)
+            || (other.sku == identity.product_id && !same_product)
+        {
+            return Err(Refusal::ProductTaken { product_id: identity.product_id.to_string() });
+        }
     }
     let change = Change::Created(Box::new((identity.clone(), attributes.clone())));
     Ok(vec![Event { item: identity.id, change }])

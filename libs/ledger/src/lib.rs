@@ -22,6 +22,6 @@ pub use reader::{
     HoldView, ItemFilter, ItemView, LevelView, Listed, Overview, OwnerCount, ReadError, Reader, Resolved,
 };
 pub use request::{
-    Answer, By, Done, HeldLine, HoldAfter, ItemAfter, Outcome, Reference, Request, Unanswered,
+    Answer, By, Done, HeldLine, HoldAfter, ItemAfter, JOB_SCOPES, Outcome, Reference, Request, Unanswered,
 };
 pub use writer::{Writer, WriterConfig};

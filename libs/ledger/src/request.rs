@@ -130,10 +130,26 @@ pub enum Unanswered {
     Stopping,
 }
 
+/// The role of our own jobs and consumers. No token can have it.
+const JOB: &str = "system";
+
+/// What the key scopes of our own jobs and consumers begin with: their keys are what keeps an event from having a
+/// second effect, and are kept longer than a caller's.
+pub const JOB_SCOPES: &str = "system:";
+
 impl By {
     /// A job or consumer of our own, bound to no owner.
     pub fn job(name: &str) -> By {
-        By { actor: name.to_owned(), role: "system".to_owned(), owner: None }
+        By { actor: name.to_owned(), role: JOB.to_owned(), owner: None }
+    }
+
+    pub(crate) fn is_job(&self) -> bool {
+        self.role == JOB
+    }
+
+    /// Whose keys its keys are among: the role stands in front, so that no caller can pass for a job of ours.
+    pub(crate) fn scope(&self) -> String {
+        format!("{}:{}", self.role, self.actor)
     }
 }
 

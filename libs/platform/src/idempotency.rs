@@ -219,13 +219,34 @@ async fn keep(tx: &DatabaseTransaction, actor: &str, key: &str, answer: &Answer)
     tx.execute(&update).await.map(|_| ())
 }
 
-/// Deletes keys from before `before`, some thousands at most; says how many.
-pub async fn purge(db: &DatabaseConnection, before: DateTime<Utc>) -> Result<u64, DbErr> {
+/// How long keys are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Callers' keys: at least as long as a client may take to ask again.
+    pub callers: Duration,
+    /// What the scopes of a service's own consumers begin with. Their keys keep an event from having a second
+    /// effect, and an event may come again after months, as a part of a long story. `None`: it has no such scopes.
+    pub own_scopes: Option<&'static str>,
+}
+
+/// How long a service's own keys are kept: longer than any order stays open.
+const OWN_KEPT: Duration = Duration::days(400);
+
+/// Deletes keys that are older than they need to be at `now`, some thousands at most; says how many.
+pub async fn purge(db: &DatabaseConnection, retention: Retention, now: DateTime<Utc>) -> Result<u64, DbErr> {
     use IdempotencyKeys as K;
+    let old = |kept: Duration| Expr::col(K::CreatedAt).lt(now - kept);
+    let due = match retention.own_scopes {
+        None => old(retention.callers),
+        Some(own) => {
+            let callers = Expr::col(K::Scope).not_like(format!("{own}%"));
+            old(retention.callers).and(callers).or(old(OWN_KEPT))
+        }
+    };
     let old = Query::select()
         .columns([K::Scope, K::Key])
         .from(K::Table)
-        .and_where(Expr::col(K::CreatedAt).lt(before))
+        .and_where(due)
         .limit(PURGE_BATCH)
         .to_owned();
     let delete = Query::delete()
@@ -235,13 +256,13 @@ pub async fn purge(db: &DatabaseConnection, before: DateTime<Utc>) -> Result<u64
     Ok(db.execute(&delete).await?.rows_affected())
 }
 
-/// A task that deletes keys older than `keep`.
-pub fn purge_task(db: DatabaseConnection, keep: Duration) -> Task {
+/// A task that deletes keys when they are old enough.
+pub fn purge_task(db: DatabaseConnection, retention: Retention) -> Task {
     Task::new("idempotency keys purge", move |stop: CancellationToken| async move {
         while stop.run_until_cancelled(tokio::time::sleep(PURGE_PERIOD)).await.is_some() {
-            let mut purged = purge(&db, Utc::now() - keep).await;
+            let mut purged = purge(&db, retention, Utc::now()).await;
             while matches!(purged, Ok(PURGE_BATCH)) && !stop.is_cancelled() {
-                purged = purge(&db, Utc::now() - keep).await;
+                purged = purge(&db, retention, Utc::now()).await;
             }
             if let Err(error) = purged {
                 tracing::warn!(%error, "old idempotency keys could not be deleted");

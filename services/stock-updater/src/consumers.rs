@@ -81,8 +81,8 @@ impl Handler for Consumer {
         }
     }
 
-    /// What is received is there to be sold: events of one product one after the other. Catalogs too: the newer
-    /// one has the last word.
+    /// What is received is there to be sold: events of one product one after the other. Catalogs too, whoever's
+    /// they are: the newer one has the last word.
     fn key(&self, delivery: &Delivery) -> Option<String> {
         let message = &delivery.message;
         match message.kind() {
@@ -237,7 +237,16 @@ impl App {
             let product_id = Sku::try_from(product.product_id.clone())
                 .map_err(|error| hopeless(format!("product_id: {error}")))?;
             let new = self.new_item(sku.clone(), product_id, &product.name, supplier.clone());
-            match self.submit(Command::CreateItem(new), "catalog", key("create"), None).await? {
+            let mut created =
+                self.submit(Command::CreateItem(new.clone()), "catalog", key("create"), None).await?;
+            if let Err(Refusal::ProductTaken { .. }) = created {
+                // Another supplier numbers its products alike. The SKU, which has the supplier's prefix, does not
+                // clash.
+                let identity = Identity { product_id: sku.clone(), ..new.identity };
+                let new = NewItem { identity, ..new };
+                created = self.submit(Command::CreateItem(new), "catalog", key("create"), None).await?;
+            }
+            match created {
                 Ok(_) => return Ok(()),
                 Err(Refusal::SkuTaken { .. }) => {}
                 Err(refusal) => return Err(refusal.into()),

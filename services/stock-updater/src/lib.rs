@@ -76,7 +76,9 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
     if settings.sweeper {
         tasks.push(ledger::sweeper::task(db.clone(), app.writer.clone()));
     }
-    tasks.push(idempotency::purge_task(db.clone(), chrono::Duration::hours(settings.idempotency_keep_h)));
+    let callers = chrono::Duration::hours(settings.idempotency_keep_h);
+    let retention = idempotency::Retention { callers, own_scopes: Some(ledger::JOB_SCOPES) };
+    tasks.push(idempotency::purge_task(db.clone(), retention));
     let relay = Relay::new(NAME, db.clone(), Arc::clone(&bus), wake);
     tasks.push(Task::new("stock outbox", move |stop| relay.run(stop)));
     tasks.push(consumer(app.clone(), Arc::clone(&bus)));

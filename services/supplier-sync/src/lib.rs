@@ -121,13 +121,15 @@ fn tasks(app: &App, bus: Arc<dyn Bus>) -> Vec<Task> {
     let consumer = Arc::new(Consumer(app.clone()));
     let (schedules, syncs, orders, sweep) = (app.clone(), app.clone(), app.clone(), app.clone());
     let inbox = app.db.clone();
+    // Its consumers have an inbox instead of keys.
+    let keys = idempotency::Retention { callers: chrono::Duration::hours(KEYS_KEPT_HOURS), own_scopes: None };
     vec![
         Task::new("supplier-sync outbox", |stop| relay.run(stop)),
         Task::new("supplier-sync consumer", |stop| async move {
             bus.consume(Subscription::Durable(QUEUE), consumer, stop).await;
         }),
         Task::new("supplier-sync inbox purge", |stop| inbox::keep_tidy(inbox, stop)),
-        idempotency::purge_task(app.db.clone(), chrono::Duration::hours(KEYS_KEPT_HOURS)),
+        idempotency::purge_task(app.db.clone(), keys),
         schedule::ticker(
             "supplier-sync schedules",
             Duration::from_secs(app.settings.schedule_interval_s),

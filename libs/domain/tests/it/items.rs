@@ -28,6 +28,18 @@ fn a_sku_and_a_variant_of_a_product_are_taken_once() {
 }
 
 #[test]
+fn a_name_stands_for_one_product() {
+    let product_like_a_sku = Identity { id: NEW, sku: sku("NEW"), product_id: sku("TEA"), ..identity(TEA) };
+    given([])
+        .when(create(product_like_a_sku))
+        .refused(Refusal::ProductTaken { product_id: "TEA".to_owned() });
+    let sku_like_a_product = Identity { id: NEW, sku: sku("tea"), product_id: sku("new"), ..identity(TEA) };
+    given([]).when(create(sku_like_a_product)).refused(Refusal::SkuTaken { sku: "tea".to_owned() });
+    let sku_like_its_product = Identity { id: NEW, sku: sku("new"), product_id: sku("new"), ..identity(TEA) };
+    given([]).when(create(sku_like_its_product)).happens();
+}
+
+#[test]
 fn an_update_changes_what_it_names_and_keeps_the_rest() {
     let patch = ItemPatch { reorder_point: Some(9), ..ItemPatch::default() };
     let story = given([update(patch.clone())]);

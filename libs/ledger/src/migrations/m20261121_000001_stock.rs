@@ -130,6 +130,8 @@ fn levels() -> TableCreateStatement {
     table
 }
 
+/// Who and what for is other systems' text: of any length, for one that does not fit would stop its whole batch.
+///
 /// No foreign key: the ledger is written a thousand rows a second, items are never deleted, and the audit
 /// names a row without an item.
 fn ledger() -> TableCreateStatement {
@@ -146,8 +148,8 @@ fn ledger() -> TableCreateStatement {
         .col(ColumnDef::new("to_warehouse_id").uuid())
         .col(ColumnDef::new("reservation_id").uuid())
         .col(optional("reason", 500))
-        .col(optional("reference_type", 100))
-        .col(optional("reference_id", 100))
+        .col(ColumnDef::new("reference_type").text())
+        .col(ColumnDef::new("reference_id").text())
         .col(ColumnDef::new("created_by").text().not_null())
         .col(text("role", 20))
         .col(id("command_id"))
@@ -167,8 +169,8 @@ fn holds() -> TableCreateStatement {
         .col(units("quantity"))
         .col(text("status", 20))
         .col(time("expires_at"))
-        .col(optional("reference_type", 100))
-        .col(optional("reference_id", 100))
+        .col(ColumnDef::new("reference_type").text())
+        .col(ColumnDef::new("reference_id").text())
         .col(ColumnDef::new("created_by").text().not_null())
         .col(time("created_at"))
         .col(time("updated_at"))

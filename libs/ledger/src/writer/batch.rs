@@ -36,7 +36,7 @@ impl Job {
     /// Under which the answer is kept.
     pub(super) fn key(&self) -> (String, String) {
         match &self.request.key {
-            Some(key) => (self.request.by.actor.clone(), key.clone()),
+            Some(key) => (self.request.by.scope(), key.clone()),
             None => (OWN_SCOPE.to_owned(), self.command_id.to_string()),
         }
     }
@@ -87,8 +87,10 @@ impl Batch {
             return if same { replay(stored) } else { Err(Unanswered::KeyReused) };
         }
         let outcome = self.decide(job);
-        // A refusal without a key has nothing that anybody could ask for again.
-        if outcome.is_ok() || job.request.key.is_some() {
+        // A refusal without a key has nothing that anybody could ask for again. One of an event is not kept either:
+        // when somebody looked into it and sends the event again, it is decided anew.
+        let asked = job.request.key.is_some() && !job.request.by.is_job();
+        if outcome.is_ok() || asked {
             self.keep(job, key, &outcome);
         }
         Ok(Answer { outcome, replayed: false })
@@ -107,7 +109,7 @@ impl Batch {
     fn decide(&mut self, job: &Job) -> Outcome {
         let Job { request, command_id, traceparent, .. } = job;
         self.visible(request)?;
-        if let (Some(version), [item, ..]) = (request.if_match, request.command.items().as_slice()) {
+        if let (Some(version), [item]) = (request.if_match, request.command.items().as_slice()) {
             domain::require_version(&self.stock, *item, version)?;
         }
         let events = domain::decide(&self.stock, &request.command, self.now)?;

@@ -154,21 +154,21 @@ impl Connection {
         Ok(Loaded { stock, kept, keys, now })
     }
 
-    /// Items that have the SKU or the product of one that is to be created.
+    /// Items that have a name of one that is to be created.
     async fn load_rivals(&mut self, jobs: &[Job], stock: &mut Stock) -> Result<(), StoreError> {
-        let (mut skus, mut products) = (Vec::new(), Vec::new());
+        let mut names = Vec::new();
         for job in jobs {
             if let Command::CreateItem(new) = &job.request.command {
-                skus.push(new.identity.sku.as_str().to_owned());
-                products.push(new.identity.product_id.as_str().to_owned());
+                names.push(new.identity.sku.as_str().to_owned());
+                names.push(new.identity.product_id.as_str().to_owned());
             }
         }
-        if skus.is_empty() {
+        if names.is_empty() {
             return Ok(());
         }
         let rows = match self {
-            Connection::Postgres(pg) => postgres::items_named(pg, &skus, &products).await?,
-            Connection::Sqlite(sqlite) => sqlite::items_named(sqlite, &skus, &products).await?,
+            Connection::Postgres(pg) => postgres::items_named(pg, &names).await?,
+            Connection::Sqlite(sqlite) => sqlite::items_named(sqlite, &names).await?,
         };
         for row in rows {
             let item = row.parse()?;

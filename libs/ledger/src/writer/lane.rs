@@ -22,6 +22,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LOCATIONS_MAX_AGE: Duration = Duration::from_secs(1);
 
 pub(super) struct Lane {
+    /// Which it is, for metrics.
+    number: String,
     url: String,
     database: DbConfig,
     batch: usize,
@@ -39,15 +41,16 @@ struct Known {
 }
 
 impl Lane {
+    /// `wake` is told of commits, `epoch` counts changes of locations.
     pub(super) fn new(
+        number: usize,
         url: &str,
         database: &DbConfig,
         batch: usize,
-        wake: Arc<Notify>,
-        epoch: Arc<AtomicU64>,
+        (wake, epoch): (Arc<Notify>, Arc<AtomicU64>),
     ) -> Lane {
-        let (url, database) = (url.to_owned(), database.clone());
-        Lane { url, database, batch: batch.max(1), wake, epoch, connection: None, locations: None }
+        let (number, url, database) = (number.to_string(), url.to_owned(), database.clone());
+        Lane { number, url, database, batch: batch.max(1), wake, epoch, connection: None, locations: None }
     }
 
     /// Works until `stop`, then finishes what had been accepted.
@@ -64,7 +67,7 @@ impl Lane {
             if taken == 0 {
                 return;
             }
-            metrics::gauge!("stock_queue_depth").set(queue.len() as f64);
+            metrics::gauge!("stock_queue_depth", "lane" => self.number.clone()).set(queue.len() as f64);
             self.answer(jobs).await;
         }
     }

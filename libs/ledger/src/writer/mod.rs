@@ -34,7 +34,7 @@ use lane::Lane;
 use crate::request::{Answer, Request, Unanswered};
 
 /// The `source` of every event that a change of stock is told with.
-pub(crate) const SOURCE: &str = "/stock-updater";
+pub(crate) const SOURCE: &str = "/onhand/stock-updater";
 
 /// How the writer works. `[ledger]` in the configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -68,9 +68,10 @@ impl Writer {
         let locations = Arc::new(AtomicU64::new(0));
         let mut senders = Vec::new();
         let mut tasks = Vec::new();
-        for _ in 0..config.lanes.max(1) {
+        for number in 0..config.lanes.max(1) {
             let (sender, queue) = mpsc::channel(config.queue.max(1));
-            let lane = Lane::new(url, database, config.batch, Arc::clone(wake), Arc::clone(&locations));
+            let lane =
+                Lane::new(number, url, database, config.batch, (Arc::clone(wake), Arc::clone(&locations)));
             tasks.push(Task::new("writer lane", move |stop| lane.run(queue, stop)));
             senders.push(sender);
         }
@@ -79,6 +80,7 @@ impl Writer {
 
     /// Queues a command and waits until what came of it is durable. Nothing is undone when the caller stops
     /// waiting.
+    #[tracing::instrument(name = "submit", skip_all, fields(command = request.command.word()))]
     pub async fn submit(&self, request: Request) -> Result<Answer, Unanswered> {
         let (reply, answer) = oneshot::channel();
         let word = request.command.word();

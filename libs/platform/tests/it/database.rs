@@ -177,10 +177,17 @@ async fn old_keys_are_deleted_and_young_ones_kept(
 ) {
     let stage = Stage::new(backend).await;
     let db = migrated(&stage).await;
-    idempotency::once(&db, scope("ann", Some("k"), "a"), effect).await.unwrap();
-    let now = chrono::Utc::now();
-    assert_eq!(idempotency::purge(&db, now - chrono::Duration::hours(24)).await.unwrap(), 0);
-    assert_eq!(idempotency::purge(&db, now + chrono::Duration::hours(1)).await.unwrap(), 1);
+    for actor in ["ann", "system:restock"] {
+        idempotency::once(&db, scope(actor, Some("k"), "a"), effect).await.unwrap();
+    }
+    let hours = chrono::Duration::hours;
+    let retention = idempotency::Retention { callers: hours(48), own_scopes: Some("system:") };
+    let purged =
+        async |later| idempotency::purge(&db, retention, chrono::Utc::now() + hours(later)).await.unwrap();
+    assert_eq!(purged(47).await, 0);
+    assert_eq!(purged(49).await, 1, "a caller's key");
+    assert_eq!(purged(24 * 399).await, 0, "an order may stay open for long");
+    assert_eq!(purged(24 * 401).await, 1, "but not for ever");
 }
 
 #[tokio::test]

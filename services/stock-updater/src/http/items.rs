@@ -106,7 +106,9 @@ async fn create(
         reorder_quantity: body.reorder_quantity,
         active: body.active,
     };
-    let request = asked.request(Command::CreateItem(NewItem { identity, attributes }))?;
+    let mut request = asked.request(Command::CreateItem(NewItem { identity, attributes }))?;
+    // There is no version yet that it could match.
+    request.if_match = None;
     Recorded::of(app.writer.submit(request).await?, StatusCode::CREATED)
 }
 

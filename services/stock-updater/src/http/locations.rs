@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use chrono::{DateTime, SubsecRound, Utc};
 use domain::{LocationId, Name, Sku};
 use ledger::locations::{self, LocationError, LocationPatch, LocationView};
 use platform::auth::Caller;
@@ -126,7 +127,7 @@ async fn create(
     let patch = body.patch()?;
     let created = idempotency::once(&app.db, scope, async |tx| {
         let id = LocationId(Uuid::now_v7());
-        let view = locations::create(tx, id, code.as_str(), patch, chrono::Utc::now()).await?;
+        let view = locations::create(tx, id, code.as_str(), patch, now()).await?;
         Ok::<_, LocationError>(answer(StatusCode::CREATED, &view))
     });
     let created = created.await.map_err(|error| error.into_problem(|error| Error::from(error).into()))?;
@@ -155,13 +156,18 @@ async fn update(
     }
     let patch = body.patch()?;
     let updated = idempotency::once(&app.db, scope, async |tx| {
-        let view = locations::update(tx, &location, patch, chrono::Utc::now()).await?;
+        let view = locations::update(tx, &location, patch, now()).await?;
         let view = view.ok_or_else(|| Error::from(unknown_location(&location)))?;
         Ok::<_, Error>(answer(StatusCode::OK, &view))
     });
     let updated = updated.await.map_err(|error| error.into_problem(Problem::from))?;
     app.writer.locations_changed();
     Ok(updated)
+}
+
+/// To the microsecond, which is what the databases keep.
+fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
 }
 
 fn scope(caller: &Caller, key: IdempotencyKey, route: &str, body: &LocationBody) -> Result<Scope, Problem> {

@@ -63,7 +63,7 @@ async fn a_sale_that_cannot_be_is_parked_with_the_reason_and_changes_nothing(
 ) {
     let shop = open(backend).await;
     shop.item("TEA", 3).await;
-    shop.publish("product-sold", "", sold("p-TEA", 4, "o-1")).await;
+    shop.publish("product-sold", "", sold("p-TEA", 4, &"o".repeat(255))).await;
     shop.publish("product-sold", "", sold("unknown", 1, "o-2")).await;
     shop.publish("product-sold", "", "no JSON".to_owned()).await;
     shop.publish("product-sold", "", sold("p-TEA", 0, "o-3")).await;
@@ -75,6 +75,20 @@ async fn a_sale_that_cannot_be_is_parked_with_the_reason_and_changes_nothing(
     {
         assert!(reasons.contains(reason), "{reason:?} is not among {reasons}");
     }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_refused_is_decided_anew_when_it_is_sent_again(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let shop = open(backend).await;
+    shop.item("TEA", 3).await;
+    shop.publish("product-sold", "m-1", sold("p-TEA", 4, "o-1")).await;
+    shop.parked(1).await;
+    shop.post("/v1/items/TEA/receipts", json!({"quantity": 3})).await.is(201);
+    shop.publish("product-sold", "m-1", sold("p-TEA", 4, "o-1")).await;
+    shop.reaches("TEA", 2).await;
 }
 
 fn order(id: Uuid, item: Uuid, accepted: i64, outstanding: i64) -> Restock {

@@ -37,13 +37,9 @@ pub(super) async fn lock(pg: &mut PgConnection, items: &[Uuid]) -> Result<Vec<It
     Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(items).fetch_all(pg).await?)
 }
 
-pub(super) async fn items_named(
-    pg: &mut PgConnection,
-    skus: &[String],
-    products: &[String],
-) -> Result<Vec<ItemRow>, StoreError> {
-    let sql = format!("SELECT {ITEM} FROM inventory_items WHERE sku = ANY($1) OR product_id = ANY($2)");
-    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(skus).bind(products).fetch_all(pg).await?)
+pub(super) async fn items_named(pg: &mut PgConnection, names: &[String]) -> Result<Vec<ItemRow>, StoreError> {
+    let sql = format!("SELECT {ITEM} FROM inventory_items WHERE sku = ANY($1) OR product_id = ANY($1)");
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(names).fetch_all(pg).await?)
 }
 
 /// One row at least for each id, so that the clock is always in the answer.

@@ -42,15 +42,13 @@ pub(super) async fn lock(sqlite: &mut SqliteConnection, items: &[Uuid]) -> Resul
 
 pub(super) async fn items_named(
     sqlite: &mut SqliteConnection,
-    skus: &[String],
-    products: &[String],
+    names: &[String],
 ) -> Result<Vec<ItemRow>, StoreError> {
     let sql = format!(
         "SELECT {ITEM} FROM inventory_items WHERE sku IN (SELECT value FROM json_each(?1))
-         OR product_id IN (SELECT value FROM json_each(?2))"
+         OR product_id IN (SELECT value FROM json_each(?1))"
     );
-    let (skus, products) = (json!(skus).to_string(), json!(products).to_string());
-    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(skus).bind(products).fetch_all(sqlite).await?)
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(json!(names).to_string()).fetch_all(sqlite).await?)
 }
 
 /// The database's clock is this process's.
