@@ -49,7 +49,10 @@ fn step() -> impl Strategy<Value = (Command, i64)> {
     (command, 0i64..40)
 }
 
-fn snapshot(stock: &Stock) -> (Vec<(ItemId, i64, Level)>, Vec<(HoldId, usize)>) {
+/// What a refused command must leave as it was: each item's version and units, and the number of each hold's lines.
+type Snapshot = (Vec<(ItemId, i64, Level)>, Vec<(HoldId, usize)>);
+
+fn snapshot(stock: &Stock) -> Snapshot {
     let mut items: Vec<_> = stock.items.iter().map(|(id, item)| (*id, item.version, item.total())).collect();
     items.sort_by_key(|(id, ..)| *id);
     let mut holds: Vec<_> = stock.holds.iter().map(|(id, hold)| (*id, hold.lines.len())).collect();

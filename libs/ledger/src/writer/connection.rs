@@ -18,6 +18,17 @@ pub(super) enum Connection {
     Sqlite(sqlx::SqliteConnection),
 }
 
+/// Which commands to look up before they are decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// None: they are new until writing their keys says otherwise.
+    None,
+    /// Those that have a key of the caller's.
+    Callers,
+    /// Those without as well: what became of them is not known.
+    All,
+}
+
 /// Why a batch did not get through.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StoreError {
@@ -110,13 +121,12 @@ impl Connection {
         Ok(rows.into_iter().map(|row| row.location()).collect())
     }
 
-    /// Locks the items of the jobs in id order, then loads what the decisions need. `every_key` also looks up
-    /// the commands that came without a key of their own: after a commit whose reply was lost.
+    /// Locks the items of the jobs in id order, then loads what the decisions need.
     pub(super) async fn load(
         &mut self,
         jobs: &[Job],
         locations: Arc<[Location]>,
-        every_key: bool,
+        keys: Keys,
     ) -> Result<Loaded, StoreError> {
         let commands = || jobs.iter().map(|job| &job.request.command);
         let named: Vec<Uuid> = unique(commands().filter_map(Command::hold).map(|HoldId(id)| id));
@@ -150,7 +160,7 @@ impl Connection {
         }
         stock.holds = holds(found)?;
         self.load_rivals(jobs, &mut stock).await?;
-        let keys = self.load_keys(jobs, every_key).await?;
+        let keys = self.load_keys(jobs, keys).await?;
         Ok(Loaded { stock, kept, keys, now })
     }
 
@@ -180,9 +190,13 @@ impl Connection {
     async fn load_keys(
         &mut self,
         jobs: &[Job],
-        every_key: bool,
+        keys: Keys,
     ) -> Result<HashMap<(String, String), super::recording::KeyRow>, StoreError> {
-        let asked = jobs.iter().filter(|job| every_key || job.request.key.is_some());
+        let asked = jobs.iter().filter(|job| match keys {
+            Keys::None => false,
+            Keys::Callers => job.request.key.is_some(),
+            Keys::All => true,
+        });
         let (scopes, keys): (Vec<String>, Vec<String>) = asked.map(Job::key).unzip();
         if keys.is_empty() {
             return Ok(HashMap::new());

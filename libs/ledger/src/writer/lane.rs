@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Job, decide_all};
-use super::connection::{Connection, Remedy, StoreError};
+use super::connection::{Connection, Keys, Remedy, StoreError};
 use crate::request::{Answer, Unanswered};
 
 /// How often a batch is tried before its callers are told that the database is not available. With the waits
@@ -20,6 +20,9 @@ const ATTEMPTS: u32 = 6;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// How old the list of locations may be: another replica may have changed it.
 const LOCATIONS_MAX_AGE: Duration = Duration::from_secs(1);
+
+/// How long after a repeated request more of them are expected: clients that were cut off come back together.
+const REPEATS_LAST: Duration = Duration::from_secs(10);
 
 pub(super) struct Lane {
     /// Which it is, for metrics.
@@ -31,6 +34,8 @@ pub(super) struct Lane {
     epoch: Arc<AtomicU64>,
     connection: Option<Connection>,
     locations: Option<Known>,
+    /// When a request was last given again.
+    repeated: Option<Instant>,
 }
 
 /// The locations, when they were read, and how often they had been changed here by then.
@@ -50,7 +55,17 @@ impl Lane {
         (wake, epoch): (Arc<Notify>, Arc<AtomicU64>),
     ) -> Lane {
         let (number, url, database) = (number.to_string(), url.to_owned(), database.clone());
-        Lane { number, url, database, batch: batch.max(1), wake, epoch, connection: None, locations: None }
+        Lane {
+            number,
+            url,
+            database,
+            batch: batch.max(1),
+            wake,
+            epoch,
+            connection: None,
+            locations: None,
+            repeated: None,
+        }
     }
 
     /// Works until `stop`, then finishes what had been accepted.
@@ -98,11 +113,18 @@ impl Lane {
         for attempt in 0..ATTEMPTS {
             // From the second time on a commit of the first may have gone through unseen: every command is
             // looked up before it is decided again.
-            let error = match self.transaction(jobs, attempt > 0).await {
+            let keys = if attempt == 0 { self.keys() } else { Keys::All };
+            let error = match self.transaction(jobs, keys).await {
                 Ok(answers) => return Ok(answers),
                 Err(error) => error,
             };
             remedy = error.remedy();
+            if remedy == Remedy::Again && keys == Keys::None {
+                // Most likely somebody asks for something again. Nothing is wrong and nothing is waited for.
+                self.repeated = Some(Instant::now());
+                self.recover(remedy).await;
+                continue;
+            }
             tracing::warn!(%error, ?remedy, commands = jobs.len(), attempt, "a batch did not get through");
             self.recover(remedy).await;
             if remedy == Remedy::Apart {
@@ -112,6 +134,16 @@ impl Lane {
             wait *= 2;
         }
         Err(remedy)
+    }
+
+    /// Requests are rarely repeated, and looking for a key costs as much as writing it: so a key is written in good
+    /// faith, and if it was there already the batch is undone and decided again with all of them looked up. While
+    /// requests are being repeated they are looked up at once.
+    fn keys(&self) -> Keys {
+        match self.repeated {
+            Some(at) if at.elapsed() < REPEATS_LAST => Keys::Callers,
+            Some(_) | None => Keys::None,
+        }
     }
 
     async fn recover(&mut self, remedy: Remedy) {
@@ -125,17 +157,20 @@ impl Lane {
     async fn transaction(
         &mut self,
         jobs: &[Job],
-        every_key: bool,
+        keys: Keys,
     ) -> Result<Vec<Result<Answer, Unanswered>>, StoreError> {
         let locations = self.locations().await?;
         let connection = self.connection().await?;
         connection.begin().await?;
-        let loaded = connection.load(jobs, locations, every_key).await?;
+        let loaded = connection.load(jobs, locations, keys).await?;
         let (answers, recording) = decide_all(jobs, loaded);
         connection.record(&recording).await?;
         connection.commit().await?;
         if !recording.outbox.is_empty() {
             self.wake.notify_one();
+        }
+        if answers.iter().flatten().any(|answer| answer.replayed) {
+            self.repeated = Some(Instant::now());
         }
         Ok(answers)
     }

@@ -8,6 +8,8 @@ mod reservations;
 mod stock;
 mod text;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::LocationId;
@@ -39,12 +41,22 @@ pub(crate) fn routes(app: App) -> OpenApiRouter {
 }
 
 /// What every change is asked with beside its body.
-#[derive(axum::extract::FromRequestParts)]
-#[from_request(rejection(Problem))]
 struct Asked {
     caller: Caller,
     key: IdempotencyKey,
     if_match: IfMatch,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked, Problem> {
+        Ok(Asked {
+            caller: Caller::from_request_parts(parts, state).await?,
+            key: IdempotencyKey::from_request_parts(parts, state).await?,
+            if_match: IfMatch::from_request_parts(parts, state).await?,
+        })
+    }
 }
 
 impl Asked {
