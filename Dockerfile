@@ -24,13 +24,13 @@ RUN apt-get update && \
     install -d -o 10001 -g 10001 /data
 COPY --chmod=755 docker/ready.sh /usr/local/bin/ready
 
-# Makes the key pair that signs tokens, and the tokens. Only for docker-compose.yml.
+# Makes the keys, and the tokens. Only for docker-compose.yml.
 FROM base AS token
 # hadolint ignore=DL3008 # the newest openssl, likewise
 RUN apt-get update && \
     apt-get install --yes --no-install-recommends openssl && \
     rm -rf /var/lib/apt/lists/* && \
-    install -d -o 10001 -g 10001 /keys/private /keys/public
+    install -d -o 10001 -g 10001 /keys/private /keys/public /keys/sealing
 COPY --chmod=755 docker/keys.sh /usr/local/bin/keys
 COPY --chmod=755 docker/token.sh /usr/local/bin/token
 USER 10001:10001

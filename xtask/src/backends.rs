@@ -98,7 +98,7 @@ impl Backends {
         let mut backends = Backends { urls: Vec::new(), instances: Vec::new() };
         let mut missing = Vec::new();
         for kind in KINDS {
-            match from_environment(kind) {
+            match from_environment(kind.variable()) {
                 Some(url) => backends.chose(kind, &format!("the one that {} names", kind.variable()), url),
                 None if kind.has_binaries() => backends.start_private(kind, "this machine's binaries")?,
                 None => missing.push(kind),
@@ -153,9 +153,10 @@ impl Backends {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the documented way to bring servers of one's own")]
-fn from_environment(kind: Kind) -> Option<String> {
-    std::env::var(kind.variable()).ok().filter(|url| !url.is_empty())
+/// A variable of the user's; an empty one is none.
+#[expect(clippy::disallowed_methods, reason = "the documented way to bring servers and keys of one's own")]
+pub(crate) fn from_environment(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
 async fn may_install() -> bool {

@@ -1,6 +1,8 @@
 //! `cargo xtask up`: the services as separate processes on real back ends.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::backends::Backends;
+use crate::backends::{Backends, from_environment};
 use crate::step::{self, Stop, cargo, program};
 
 /// A first start migrates two databases and waits for a broker; more than this is a fault.
@@ -32,6 +34,13 @@ const SERVICES: [(&str, &str); 3] = [
     ("supplier-sync", "127.0.0.1:8002"),
 ];
 
+/// Seals suppliers' credentials; supplier-sync does not start on PostgreSQL without it.
+const SECRET_KEY: &str = "ONHAND__SUPPLIER_SYNC__SECRET_KEY";
+/// What supplier-sync asks of it, in bytes.
+const SECRET_KEY_BYTES: usize = 32;
+/// Whether suppliers may be on this machine, as those are that somebody tries things out with.
+const PRIVATE_ADDRESSES: &str = "ONHAND__SUPPLIER_SYNC__ALLOW_PRIVATE_ADDRESSES";
+
 const STOCK: &str = "onhand_stock";
 const SUPPLIERS: &str = "onhand_suppliers";
 
@@ -44,6 +53,7 @@ struct Running {
 
 /// Starts everything, says where it is, and ends it on Ctrl-C or when one service ends.
 pub(crate) async fn run(stop: &mut Stop) -> Result<()> {
+    let secret_key = secret_key(from_environment(SECRET_KEY), from_environment("DATABASE_URL").is_some())?;
     step::run(cargo(["build", "--workspace", "--bins"]), stop).await?;
     let backends = Backends::start(stop).await?;
     let database_url = backends.url("DATABASE_URL")?;
@@ -51,7 +61,7 @@ pub(crate) async fn run(stop: &mut Stop) -> Result<()> {
     for database in databases {
         create_database(database_url, database).await?;
     }
-    let settings = settings(&backends)?;
+    let settings = settings(&backends, secret_key)?;
     let mut running = Vec::new();
     let outcome = tokio::select! {
         outcome = start_and_watch(&mut running, &settings) => outcome,
@@ -99,9 +109,10 @@ fn start(name: &'static str, logs: &Path, settings: &[(String, String)]) -> Resu
 }
 
 /// The configuration that differs from the default, as environment variables.
-fn settings(backends: &Backends) -> Result<Vec<(String, String)>> {
+fn settings(backends: &Backends, secret_key: String) -> Result<Vec<(String, String)>> {
     let database = backends.url("DATABASE_URL")?;
     let (stock, suppliers) = (with_database(database, STOCK), with_database(database, SUPPLIERS));
+    let private_addresses = from_environment(PRIVATE_ADDRESSES).unwrap_or_else(|| "true".to_owned());
     let settings = [
         ("ONHAND__STOCK_UPDATER__DATABASE_URL", stock.clone()),
         ("ONHAND__STOCK_CHECKER__DATABASE_URL", stock),
@@ -111,8 +122,32 @@ fn settings(backends: &Backends) -> Result<Vec<(String, String)>> {
         ("ONHAND__SUPPLIER_SYNC__LISTEN", SERVICES[2].1.to_owned()),
         ("ONHAND__BUS__URL", backends.url("AMQP_URL")?.to_owned()),
         ("ONHAND__CACHE__URL", backends.url("REDIS_URL")?.to_owned()),
+        (SECRET_KEY, secret_key),
+        (PRIVATE_ADDRESSES, private_addresses),
     ];
     Ok(settings.map(|(key, value)| (key.to_owned(), value)).to_vec())
+}
+
+/// The user's own key; else, for a database that goes with this run, one that goes with it too.
+fn secret_key(given: Option<String>, database_stays: bool) -> Result<String> {
+    if let Some(key) = given {
+        return Ok(key);
+    }
+    if database_stays {
+        bail!(
+            "the database that DATABASE_URL names outlives this run, and so must the key that seals suppliers' \
+             credentials in it: set {SECRET_KEY} to what `openssl rand -hex 32` prints, the same each time"
+        );
+    }
+    let mut bytes = [0; SECRET_KEY_BYTES];
+    File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut bytes))
+        .context("/dev/urandom")?;
+    Ok(bytes.iter().fold(String::new(), |mut key, byte| {
+        // Writing to a text cannot fail.
+        _ = write!(key, "{byte:02x}");
+        key
+    }))
 }
 
 async fn wait_until_ready(running: &mut [Running], name: &str, address: &str) -> Result<()> {
@@ -193,7 +228,16 @@ async fn output(mut command: Command) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::with_database;
+    use super::{SECRET_KEY, secret_key, with_database};
+
+    #[test]
+    fn a_database_that_stays_needs_a_key_that_stays() {
+        let refusal = secret_key(None, true).unwrap_err().to_string();
+        assert!(refusal.contains(SECRET_KEY), "{refusal}");
+        assert_eq!(secret_key(Some("mine".to_owned()), true).unwrap(), "mine");
+        let made = [(); 2].map(|()| secret_key(None, false).unwrap());
+        assert!(made[0] != made[1] && made.iter().all(|key| key.len() == 64), "{made:?}");
+    }
 
     #[test]
     fn a_url_keeps_all_but_its_database() {

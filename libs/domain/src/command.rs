@@ -54,8 +54,8 @@ pub enum Command {
         /// Whether they were counted as incoming.
         expected: bool,
     },
-    /// Correct what is available. Without a location: up at the first, down wherever there is some, the first
-    /// location first.
+    /// Correct what is available. Without a location: up at the first open one, down wherever there is some, closed
+    /// locations too, the first location first.
     Adjust {
         /// Of what.
         item: ItemId,

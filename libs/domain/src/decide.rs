@@ -170,7 +170,9 @@ fn adjust(
     if let Some(named) = location {
         known_location(stock, named)?;
     }
-    let taken = take(stock, item, location, size, &[])?;
+    // What was sold or lost is gone, from wherever it was.
+    let everywhere: Vec<LocationId> = stock.locations.iter().map(|at| at.id).collect();
+    let taken = take(item, location, &everywhere, size, &[])?;
     Ok(taken
         .into_iter()
         .map(|(location, quantity)| of(item, Change::Decreased { location, quantity, against }))
@@ -191,6 +193,7 @@ fn reserve(
     let expires_at = now + chrono::Duration::seconds(seconds);
     // What earlier lines took is no longer there for later ones: the same item may stand in two lines.
     let mut promised: Vec<(ItemId, LocationId, i64)> = Vec::new();
+    let open: Vec<LocationId> = open_locations(stock).collect();
     for line in lines {
         let item = known(stock, line.item)?;
         if !item.attributes.active {
@@ -199,7 +202,7 @@ fn reserve(
         if let Some(named) = line.location {
             open_location(stock, named)?;
         }
-        for (location, quantity) in take(stock, item, line.location, line.quantity.get(), &promised)? {
+        for (location, quantity) in take(item, line.location, &open, line.quantity.get(), &promised)? {
             match promised.iter_mut().find(|(i, at, _)| (*i, *at) == (line.item, location)) {
                 Some((_, _, already)) => *already += quantity,
                 None => promised.push((line.item, location, quantity)),
@@ -319,11 +322,11 @@ fn known_location(stock: &Stock, id: LocationId) -> Result<&Location, Refusal> {
     location.ok_or(Refusal::LocationUnknown { location: id })
 }
 
-/// Finds `wanted` available units at the location named, or over all open ones; all of them or none.
+/// Finds `wanted` available units at the location named, or over those in `order`; all of them or none.
 fn take(
-    stock: &Stock,
     item: &Item,
     named: Option<LocationId>,
+    order: &[LocationId],
     wanted: i64,
     promised: &[(ItemId, LocationId, i64)],
 ) -> Result<Vec<(LocationId, i64)>, Refusal> {
@@ -334,7 +337,7 @@ fn take(
     let available = |at: LocationId| item.at(at).available - already(at);
     let (taken, short) = match named {
         Some(at) => spread([at], wanted, available),
-        None => spread(open_locations(stock), wanted, available),
+        None => spread(order.iter().copied(), wanted, available),
     };
     if short == 0 {
         return Ok(taken);

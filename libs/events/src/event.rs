@@ -99,7 +99,7 @@ impl Event {
     }
 }
 
-/// The item that a stock event is about, as it was after the event. Part of each such event's `data`.
+/// The item that a stock event is about, as it was after the whole command. Part of each such event's `data`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// Our id of the item.
@@ -114,7 +114,8 @@ pub struct Subject {
     pub owner: String,
     /// Who delivers it, when anybody does.
     pub supplier_id: Option<String>,
-    /// Gap-free per item. Of two events the higher version is the later one.
+    /// Of two events the higher version is the later one. It is the item's after the whole command, which may
+    /// be several versions in the ledger: there may be gaps between events.
     pub version: i64,
     /// Whether it can be sold.
     pub active: bool,
@@ -224,9 +225,13 @@ pub struct Item {
 pub struct CatalogUpdated {
     /// Whose catalog.
     pub supplier_id: String,
+    /// What the supplier is called.
+    #[serde(default)]
+    pub supplier_name: Option<String>,
     /// The ids of `products`.
     pub products_updated: Vec<String>,
-    /// The products that are new or different.
+    /// The products that are new or different. One whose SKU changed is told twice: as it is now, and under the
+    /// SKU that it had, which is no longer listed.
     pub products: Vec<CatalogProduct>,
     /// The sync that found them.
     pub sync_run_id: Uuid,
@@ -245,6 +250,9 @@ pub struct CatalogProduct {
     pub name: String,
     /// False: the supplier no longer lists it.
     pub active: bool,
+    /// Whether being listed or not is what changed. When false, something else did, and `active` is no news.
+    #[serde(default)]
+    pub listing_changed: bool,
 }
 
 /// A restock order went one step further.
@@ -264,7 +272,7 @@ pub struct Restock {
     pub accepted: i64,
     /// Units of this receipt that were sent back. Zero when there is no receipt.
     pub rejected: i64,
-    /// Units still to come after it.
+    /// Units still to come after it. Of `restock_failed`: those that will not come any more.
     pub outstanding: i64,
     /// The receipt, when there is one.
     pub receipt_id: Option<Uuid>,

@@ -12,6 +12,7 @@ pub mod locations;
 mod migrations;
 mod reader;
 mod request;
+pub mod suppliers;
 pub mod sweeper;
 mod tables;
 mod time;
@@ -22,6 +23,6 @@ pub use reader::{
     HoldView, ItemFilter, ItemView, LevelView, Listed, Overview, OwnerCount, ReadError, Reader, Resolved,
 };
 pub use request::{
-    Answer, By, Done, HeldLine, HoldAfter, ItemAfter, JOB_SCOPES, Outcome, Reference, Request, Unanswered,
+    Answer, By, Done, HeldLine, HoldAfter, ItemAfter, Outcome, RESTOCK_SCOPE, Reference, Request, Unanswered,
 };
 pub use writer::{Writer, WriterConfig};

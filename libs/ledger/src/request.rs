@@ -133,9 +133,9 @@ pub enum Unanswered {
 /// The role of our own jobs and consumers. No token can have it.
 const JOB: &str = "system";
 
-/// What the key scopes of our own jobs and consumers begin with: their keys are what keeps an event from having a
-/// second effect, and are kept longer than a caller's.
-pub const JOB_SCOPES: &str = "system:";
+/// The scope of the keys that restock orders are counted under. An order may stay open for long, so they are kept for
+/// longer than a caller's.
+pub const RESTOCK_SCOPE: &str = "system:restock";
 
 impl By {
     /// A job or consumer of our own, bound to no owner.

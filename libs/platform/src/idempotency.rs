@@ -131,7 +131,8 @@ pub fn fingerprint(route: &str, body: &[u8]) -> String {
 impl Scope {
     /// A caller's request.
     pub fn new(caller: &Caller, key: Option<String>, fingerprint: String) -> Self {
-        Self { actor: caller.actor.clone(), key, fingerprint }
+        // The role stands in front, so that no token's subject can pass for a scope of our own.
+        Self { actor: format!("{}:{}", caller.role.as_str(), caller.actor), key, fingerprint }
     }
 }
 
@@ -224,24 +225,20 @@ async fn keep(tx: &DatabaseTransaction, actor: &str, key: &str, answer: &Answer)
 pub struct Retention {
     /// Callers' keys: at least as long as a client may take to ask again.
     pub callers: Duration,
-    /// What the scopes of a service's own consumers begin with. Their keys keep an event from having a second
-    /// effect, and an event may come again after months, as a part of a long story. `None`: it has no such scopes.
-    pub own_scopes: Option<&'static str>,
+    /// A scope of the service's own whose keys are kept for 400 days: for stories that take so long.
+    pub long_kept: Option<&'static str>,
 }
 
-/// How long a service's own keys are kept: longer than any order stays open.
-const OWN_KEPT: Duration = Duration::days(400);
+/// How long keys of the long-kept scope are kept: longer than any order stays open.
+const LONG_KEPT: Duration = Duration::days(400);
 
 /// Deletes keys that are older than they need to be at `now`, some thousands at most; says how many.
 pub async fn purge(db: &DatabaseConnection, retention: Retention, now: DateTime<Utc>) -> Result<u64, DbErr> {
     use IdempotencyKeys as K;
     let old = |kept: Duration| Expr::col(K::CreatedAt).lt(now - kept);
-    let due = match retention.own_scopes {
+    let due = match retention.long_kept {
         None => old(retention.callers),
-        Some(own) => {
-            let callers = Expr::col(K::Scope).not_like(format!("{own}%"));
-            old(retention.callers).and(callers).or(old(OWN_KEPT))
-        }
+        Some(scope) => old(retention.callers).and(Expr::col(K::Scope).ne(scope)).or(old(LONG_KEPT)),
     };
     let old = Query::select()
         .columns([K::Scope, K::Key])

@@ -23,6 +23,8 @@ pub(crate) struct ItemDetails {
     pub(crate) owner: String,
     /// The supplier that it is ordered from.
     pub(crate) supplier_id: Option<String>,
+    /// What that supplier is called, if it is known.
+    pub(crate) supplier_name: Option<String>,
     /// More is ordered when available and incoming together are at or below this.
     pub(crate) reorder_point: i64,
     /// How many are ordered then; 0 never orders.
@@ -90,6 +92,8 @@ pub(crate) struct ListedItem {
     name: String,
     owner: String,
     supplier_id: Option<String>,
+    /// What that supplier is called, if it is known.
+    supplier_name: Option<String>,
     active: bool,
     version: i64,
     reorder_point: i64,
@@ -152,6 +156,7 @@ impl From<ItemView> for ItemDetails {
             name: item.name,
             owner: item.owner,
             supplier_id: item.supplier_id,
+            supplier_name: item.supplier_name,
             reorder_point: item.reorder_point,
             reorder_quantity: item.reorder_quantity,
             active: item.active,
@@ -207,6 +212,7 @@ impl From<Listed> for ListedItem {
             name: item.name,
             owner: item.owner,
             supplier_id: item.supplier_id,
+            supplier_name: item.supplier_name,
             active: item.active,
             version: item.version,
             reorder_point: item.reorder_point,

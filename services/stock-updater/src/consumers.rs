@@ -14,7 +14,7 @@ use domain::{
 use events::legacy::{ProductReceived, ProductSold};
 use events::{CatalogProduct, CatalogUpdated, Delivery, Envelope, Event, Handler, Restock, Verdict};
 use futures::future::join_all;
-use ledger::{By, Outcome, ReadError, Reference, Request, Unanswered};
+use ledger::{By, Outcome, ReadError, Reference, Request, Unanswered, suppliers};
 use tracing::{Instrument, field};
 use uuid::Uuid;
 
@@ -217,10 +217,17 @@ impl App {
     }
 
     /// Products that a supplier lists become items; those that it no longer lists are no longer promised. An item
-    /// that another supplier delivers is left alone.
+    /// that another supplier delivers is left alone, and so is one of which something else changed: whether that is
+    /// promised may be an operator's decision.
     async fn catalog_updated(&self, catalog: &CatalogUpdated) -> Result<(), Failure> {
         let supplier = Sku::try_from(catalog.supplier_id.clone())
             .map_err(|error| hopeless(format!("supplier_id: {error}")))?;
+        if let Some(name) = &catalog.supplier_name {
+            // Before its items, so that nobody reads those without it.
+            let name = readable(name, &supplier);
+            let remembered = suppliers::remember(&self.db, &supplier, &name, catalog.timestamp).await;
+            remembered.map_err(|error| Failure::NotNow(error.to_string()))?;
+        }
         let products = catalog.products.iter();
         let applied =
             join_all(products.map(|product| self.listed(product, &supplier, catalog.sync_run_id))).await;
@@ -251,6 +258,9 @@ impl App {
                 Err(Refusal::SkuTaken { .. }) => {}
                 Err(refusal) => return Err(refusal.into()),
             }
+        }
+        if !product.listing_changed {
+            return Ok(());
         }
         let Some(item) = self.reader.resolve(sku.as_str(), None).await? else {
             return Err(Failure::NotNow("the new item is not visible yet".to_owned()));

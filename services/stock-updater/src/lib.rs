@@ -17,13 +17,14 @@ use anyhow::Context;
 use domain::Name;
 use events::outbox::Relay;
 use events::{Bus, Subscription};
+use ledger::audit::Report;
 use ledger::{Migrator, Reader, Writer};
 use platform::config::{Config, ConfigError};
-use platform::hosting::{Check, Service, Task};
+use platform::hosting::{Service, Task};
 use platform::{db, idempotency};
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 use serde::Deserialize;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 /// As in logs, metrics and the topology of the bus.
 const NAME: &str = "stock-updater";
@@ -40,6 +41,7 @@ struct Settings {
     reservation_ttl_s: i64,
     idempotency_keep_h: i64,
     sweeper: bool,
+    audit_period_s: u64,
 }
 
 /// What handlers and consumers work with.
@@ -52,6 +54,8 @@ struct App {
     default_owner: Name,
     /// How long a reservation lasts that does not say, in seconds.
     reservation_ttl_s: i64,
+    /// Held by the one audit that may run: it reads everything.
+    auditing: Arc<Mutex<()>>,
 }
 
 /// The service, on the configured database and on the bus that the process has.
@@ -71,23 +75,22 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
     let (writer, mut tasks) =
         Writer::new(&settings.database_url, &database, &config.section("ledger")?, &wake);
     let reader = Reader::new(db.clone());
-    let app =
-        App { writer, reader, db: db.clone(), default_owner, reservation_ttl_s: settings.reservation_ttl_s };
+    let reservation_ttl_s = settings.reservation_ttl_s;
+    let auditing = Arc::default();
+    let app = App { writer, reader, db: db.clone(), default_owner, reservation_ttl_s, auditing };
     if settings.sweeper {
         tasks.push(ledger::sweeper::task(db.clone(), app.writer.clone()));
     }
     let callers = chrono::Duration::hours(settings.idempotency_keep_h);
-    let retention = idempotency::Retention { callers, own_scopes: Some(ledger::JOB_SCOPES) };
+    let retention = idempotency::Retention { callers, long_kept: Some(ledger::RESTOCK_SCOPE) };
     tasks.push(idempotency::purge_task(db.clone(), retention));
     let relay = Relay::new(NAME, db.clone(), Arc::clone(&bus), wake);
     tasks.push(Task::new("stock outbox", move |stop| relay.run(stop)));
-    tasks.push(consumer(app.clone(), Arc::clone(&bus)));
-    tasks.push(audit_task(db.clone()));
-    let on_bus = Check::new("bus", move || {
-        let health = bus.health();
-        async move { health }
-    });
-    Ok(Service { name: NAME, routes: http::routes(app), tasks, checks: vec![db::check(&db), on_bus] })
+    tasks.push(consumer(app.clone(), bus));
+    tasks.push(audit_task(app.clone(), Duration::from_secs(settings.audit_period_s.max(1))));
+    // Not the bus: without it commands go on, and their events wait.
+    let checks = vec![db::check(&db)];
+    Ok(Service { name: NAME, routes: http::routes(app), tasks, checks })
 }
 
 /// Brings the stock database up to date, as every start does too, and hands it over.
@@ -107,18 +110,24 @@ fn consumer(app: App, bus: Arc<dyn Bus>) -> Task {
     })
 }
 
-/// How often the books are audited without being asked.
-const AUDIT_PERIOD: Duration = Duration::from_secs(600);
-
 /// Audits the books now and then, for the metric and the log.
-fn audit_task(db: DatabaseConnection) -> Task {
+fn audit_task(app: App, period: Duration) -> Task {
     Task::new("audit", move |stop| async move {
-        while stop.run_until_cancelled(tokio::time::sleep(AUDIT_PERIOD)).await.is_some() {
-            match ledger::audit::audit(&db).await {
+        while stop.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
+            let Some(report) = stop.run_until_cancelled(app.audit()).await else { return };
+            match report {
                 Ok(report) if report.clean => tracing::info!(items = report.items, "the audit is clean"),
                 Ok(report) => tracing::error!(differences = ?report.differences, "the books do not agree"),
                 Err(error) => tracing::warn!(%error, "the audit could not be made"),
             }
         }
     })
+}
+
+impl App {
+    /// Checks every item against its ledger, after whoever is at it already.
+    async fn audit(&self) -> Result<Report, DbErr> {
+        let _alone = self.auditing.lock().await;
+        ledger::audit::audit(&self.db).await
+    }
 }

@@ -7,6 +7,7 @@
 //! - A refused row leaves its product as it was. A row that does not say which product it is about could be
 //!   any: then nothing is deactivated.
 //! - Products that are no longer listed are deactivated, unless too many are: that brakes the whole run.
+//! - An SKU is delisted when the last product that had it is gone or has another one now.
 
 use crate::adapters::{Feed, FeedRow, RefusedRow};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -36,6 +37,9 @@ pub(crate) struct Changes {
     pub(crate) added: Vec<Product>,
     pub(crate) updated: Vec<Product>,
     pub(crate) deactivated: Vec<Product>,
+    /// What to tell as no longer listed: products that are gone, and the former SKUs of others. Not an SKU that
+    /// another product took over.
+    pub(crate) delisted: Vec<Product>,
     /// Rows that say what is known already, or less than it.
     pub(crate) unchanged: usize,
     pub(crate) refused: Vec<RefusedRow>,
@@ -46,6 +50,8 @@ pub(crate) struct Changes {
 pub(crate) struct Product {
     pub(crate) product_id: String,
     pub(crate) to: Known,
+    /// Whether its being listed under this SKU, or not, is what changed.
+    pub(crate) listing_changed: bool,
 }
 
 /// Why a feed is not believed. Nothing of it is applied.
@@ -106,7 +112,7 @@ pub(crate) fn diff(known: &HashMap<String, Known>, feed: Feed, rules: &Rules<'_>
         match known.get(&row.product_id) {
             None => changes.added.push(product(row, rules, None)),
             Some(before) => {
-                let after = product(row, rules, before.stamp);
+                let after = product(row, rules, Some(before));
                 let stale = is_older(row, before);
                 match stale || after.to == *before {
                     true => changes.unchanged += 1,
@@ -115,8 +121,30 @@ pub(crate) fn diff(known: &HashMap<String, Known>, feed: Feed, rules: &Rules<'_>
             }
         }
     }
+    changes.delisted = delisted(known, &changes);
     changes.refused = refused;
     Ok(changes)
+}
+
+fn delisted(known: &HashMap<String, Known>, changes: &Changes) -> Vec<Product> {
+    let changed = || changes.added.iter().chain(&changes.updated).chain(&changes.deactivated);
+    let mut after: HashMap<&str, &Known> = known.iter().map(|(id, known)| (id.as_str(), known)).collect();
+    after.extend(changed().map(|product| (product.product_id.as_str(), &product.to)));
+    let listed: HashSet<&str> =
+        after.values().filter(|known| known.active).map(|known| known.sku.as_str()).collect();
+    changed()
+        .filter_map(|product| Some((&product.product_id, known.get(&product.product_id)?)))
+        .filter(|(_, before)| before.active && !listed.contains(before.sku.as_str()))
+        .map(|(id, before)| unlisted(id, before))
+        .collect()
+}
+
+fn unlisted(product_id: &str, before: &Known) -> Product {
+    Product {
+        product_id: product_id.to_owned(),
+        to: Known { active: false, ..before.clone() },
+        listing_changed: true,
+    }
 }
 
 /// One row a product and an SKU; what is left over is refused.
@@ -173,7 +201,7 @@ fn gone(
     let mut gone: Vec<Product> = known
         .iter()
         .filter(|(id, known)| known.active && !listed.contains(id.as_str()))
-        .map(|(id, known)| Product { product_id: id.clone(), to: Known { active: false, ..known.clone() } })
+        .map(|(id, known)| unlisted(id, known))
         .collect();
     if gone.len() as f64 > rules.brake_share * active as f64 && !rules.override_brake {
         return Err(Brake::MostGone { gone: gone.len(), known: active });
@@ -183,16 +211,18 @@ fn gone(
 }
 
 /// A row without a stamp keeps the stored one: it says nothing of time.
-fn product(row: &FeedRow, rules: &Rules<'_>, stored_stamp: Option<DateTime<Utc>>) -> Product {
+fn product(row: &FeedRow, rules: &Rules<'_>, before: Option<&Known>) -> Product {
+    let sku = format!("{}{}", rules.sku_prefix, row.supplier_sku);
     Product {
         product_id: row.product_id.clone(),
+        listing_changed: before.is_none_or(|before| !before.active || before.sku != sku),
         to: Known {
             supplier_sku: row.supplier_sku.clone(),
-            sku: format!("{}{}", rules.sku_prefix, row.supplier_sku),
+            sku,
             name: row.name.clone(),
             cost: row.cost,
             stock: row.stock,
-            stamp: row.stamp.or(stored_stamp),
+            stamp: row.stamp.or(before.and_then(|before| before.stamp)),
             active: true,
         },
     }
@@ -254,7 +284,35 @@ mod tests {
         before.get_mut("a").expect("a").active = false;
         let changes = diff(&before, feed(vec![row("a", None), row("b", None)]), &rules()).expect("changes");
         assert_eq!(changes.updated.len(), 1);
-        assert!(changes.updated[0].to.active);
+        assert!(changes.updated[0].to.active && changes.updated[0].listing_changed);
+    }
+
+    #[test]
+    fn only_what_is_new_gone_or_back_is_a_change_of_listing() {
+        let before = known(&[row("a", None), row("b", None), row("c", None)]);
+        let mut sold_some = row("b", None);
+        sold_some.stock = Some(0);
+        let changes =
+            diff(&before, feed(vec![row("a", None), sold_some, row("d", None)]), &rules()).expect("changes");
+        let told = changes.added.iter().chain(&changes.updated).chain(&changes.delisted);
+        let told: Vec<_> = told.map(|p| (p.to.sku.as_str(), p.to.active, p.listing_changed)).collect();
+        assert_eq!(told, [("AC-d", true, true), ("AC-b", true, false), ("AC-c", false, true)]);
+    }
+
+    #[test]
+    fn a_former_sku_is_delisted_unless_another_product_has_it_now() {
+        let before = known(&[row("a", None), row("b", None), row("c", None)]);
+        let renamed = |id: &str, sku: &str| FeedRow { supplier_sku: sku.into(), ..row(id, None) };
+        let delisted = |rows: Vec<FeedRow>| {
+            let changes = diff(&before, feed(rows), &rules()).expect("changes");
+            assert!(changes.updated.iter().all(|product| product.listing_changed));
+            let told = changes.delisted.into_iter();
+            told.map(|p| (p.product_id, p.to.sku, p.to.active)).collect::<Vec<_>>()
+        };
+        let gone = ("a".to_owned(), "AC-a".to_owned(), false);
+        assert_eq!(delisted(vec![renamed("a", "z"), row("b", None), row("c", None)]), [gone]);
+        assert_eq!(delisted(vec![renamed("a", "b"), renamed("b", "a"), row("c", None)]), []);
+        assert_eq!(delisted(vec![renamed("d", "a"), row("b", None), row("c", None)]), []);
     }
 
     #[test]

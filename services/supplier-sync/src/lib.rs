@@ -35,7 +35,7 @@ use anyhow::{Context, bail};
 use events::outbox::Relay;
 use events::{Bus, Subscription, inbox};
 use platform::config::Config;
-use platform::hosting::{Check, Service, Task};
+use platform::hosting::{Service, Task};
 use platform::{db, idempotency, schedule};
 use sea_orm::DatabaseConnection;
 use secrecy::{ExposeSecret, SecretString};
@@ -45,8 +45,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// The service's name, in logs and as the source of its events.
+/// The service's name, in logs and metrics.
 const NAME: &str = "supplier-sync";
+/// The `source` of its events.
+const SOURCE: &str = "/onhand/supplier-sync";
 /// The key file beside an embedded database.
 const KEY_FILE: &str = "supplier-sync.key";
 /// How long an idempotency key's answer is kept, in hours: twice what is promised.
@@ -104,7 +106,8 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
         orders_wake: Notify::new(),
     }));
     jobs::reseal(&app).await?;
-    let checks = vec![db::check(&app.db), bus_check(bus.clone())];
+    // Not the bus: without it suppliers, syncs and receipts go on, and events wait.
+    let checks = vec![db::check(&app.db)];
     Ok(Service { name: NAME, routes: http::routes(app.clone()), tasks: tasks(&app, bus), checks })
 }
 
@@ -122,7 +125,7 @@ fn tasks(app: &App, bus: Arc<dyn Bus>) -> Vec<Task> {
     let (schedules, syncs, orders, sweep) = (app.clone(), app.clone(), app.clone(), app.clone());
     let inbox = app.db.clone();
     // Its consumers have an inbox instead of keys.
-    let keys = idempotency::Retention { callers: chrono::Duration::hours(KEYS_KEPT_HOURS), own_scopes: None };
+    let keys = idempotency::Retention { callers: chrono::Duration::hours(KEYS_KEPT_HOURS), long_kept: None };
     vec![
         Task::new("supplier-sync outbox", |stop| relay.run(stop)),
         Task::new("supplier-sync consumer", |stop| async move {
@@ -143,13 +146,6 @@ fn tasks(app: &App, bus: Arc<dyn Bus>) -> Vec<Task> {
             move |_| jobs::sweep(sweep.clone()),
         ),
     ]
-}
-
-fn bus_check(bus: Arc<dyn Bus>) -> Check {
-    Check::new("bus", move || {
-        let health = bus.health();
-        async move { health }
-    })
 }
 
 fn sealer(settings: &Settings) -> anyhow::Result<Sealer> {

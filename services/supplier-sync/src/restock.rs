@@ -238,7 +238,7 @@ pub(crate) fn told(order: &order::Model, now: DateTime<Utc>) -> Restock {
 
 /// Writes an event into the outbox, in the transaction that makes it true.
 pub(crate) async fn announce(tx: &DatabaseTransaction, event: Event) -> Result<(), DbErr> {
-    let row = Row::new(crate::NAME, event, store::now(), telemetry::current_traceparent());
+    let row = Row::new(crate::SOURCE, event, store::now(), telemetry::current_traceparent());
     outbox::enqueue(tx, vec![row]).await
 }
 

@@ -91,12 +91,12 @@ async fn attempt(app: &App, run: &run::Model) -> Result<(), String> {
         now: store::now(),
     };
     let changes = diff(&known, feed, &rules).map_err(|brake| brake.to_string())?;
-    apply(app, run, &changes).await.map_err(text)
+    apply(app, run, &supplier.name, &changes).await.map_err(text)
 }
 
 /// Rows, run and events in one transaction. The run's fence comes first: a worker that was taken for dead finds
 /// that out before it writes anything.
-async fn apply(app: &App, run: &run::Model, changes: &Changes) -> Result<(), Error> {
+async fn apply(app: &App, run: &run::Model, name: &str, changes: &Changes) -> Result<(), Error> {
     let now = store::now();
     let outcome = Outcome {
         added: changes.added.len(),
@@ -115,17 +115,19 @@ async fn apply(app: &App, run: &run::Model, changes: &Changes) -> Result<(), Err
         return Err(Error::invalid("run", "another worker took it over"));
     }
     store::catalog::apply(&tx, &run.supplier_id, changes, now).await?;
-    outbox::enqueue(&tx, announcements(run, changes, now)).await?;
+    outbox::enqueue(&tx, announcements(run, name, changes, now)).await?;
     tx.commit().await?;
     app.outbox_wake.notify_one();
     Ok(())
 }
 
-fn announcements(run: &run::Model, changes: &Changes, now: DateTime<Utc>) -> Vec<Row> {
+/// What is listed first, then what is not any more.
+fn announcements(run: &run::Model, name: &str, changes: &Changes, now: DateTime<Utc>) -> Vec<Row> {
     let changed: Vec<&Product> =
-        changes.added.iter().chain(&changes.updated).chain(&changes.deactivated).collect();
+        changes.added.iter().chain(&changes.updated).chain(&changes.delisted).collect();
     let event = |products: &[&Product]| CatalogUpdated {
         supplier_id: run.supplier_id.clone(),
+        supplier_name: Some(name.to_owned()),
         products_updated: products.iter().map(|product| product.product_id.clone()).collect(),
         products: products.iter().map(|product| announced(product)).collect(),
         sync_run_id: run.id,
@@ -134,7 +136,7 @@ fn announcements(run: &run::Model, changes: &Changes, now: DateTime<Utc>) -> Vec
     changed
         .chunks(PRODUCTS_PER_EVENT)
         .map(|products| Event::SupplierCatalogUpdated(event(products)))
-        .map(|event| Row::new(crate::NAME, event, now, telemetry::current_traceparent()))
+        .map(|event| Row::new(crate::SOURCE, event, now, telemetry::current_traceparent()))
         .collect()
 }
 
@@ -144,5 +146,6 @@ fn announced(product: &Product) -> CatalogProduct {
         sku: product.to.sku.clone(),
         name: product.to.name.clone(),
         active: product.to.active,
+        listing_changed: product.listing_changed,
     }
 }

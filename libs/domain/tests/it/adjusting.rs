@@ -14,6 +14,16 @@ fn a_correction_goes_up_at_the_first_location_and_down_wherever_there_is_some() 
 }
 
 #[test]
+fn what_is_gone_may_have_been_at_a_closed_location() {
+    let mut story = given([received_at(BACK, 4)]);
+    let closed = |location: &domain::Location| domain::Location { active: false, ..location.clone() };
+    story.stock.locations = story.stock.locations.iter().map(closed).collect();
+    let story = story.when(adjust(-3)).happens();
+    assert_eq!(story.level(TEA, BACK).available, 1);
+    story.when(hold(A, 1)).refused(Refusal::NotEnough { sku: "TEA".to_owned(), requested: 1, available: 0 });
+}
+
+#[test]
 fn nothing_is_corrected_below_zero() {
     given([received(3)]).when(adjust(-4)).refused(Refusal::NotEnough {
         sku: "TEA".to_owned(),

@@ -24,6 +24,7 @@ fn row(supplier: &str) -> Row {
     let at = DateTime::from_timestamp(1_767_614_400, 0).unwrap();
     let event = Event::SupplierCatalogUpdated(CatalogUpdated {
         supplier_id: supplier.to_owned(),
+        supplier_name: None,
         products_updated: vec![],
         products: vec![],
         sync_run_id: Uuid::now_v7(),

@@ -1,4 +1,4 @@
-//! Items, locations, levels, the append-only ledger, holds, idempotency keys and the outbox.
+//! Items, locations, levels, the append-only ledger, holds, suppliers' names, idempotency keys and the outbox.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -14,6 +14,7 @@ impl MigrationTrait for Migration {
         manager.create_table(levels()).await?;
         manager.create_table(ledger()).await?;
         manager.create_table(holds()).await?;
+        manager.create_table(supplier_names()).await?;
         platform::idempotency::create_table(manager).await?;
         events::tables::create_outbox(manager).await?;
         let connection = manager.get_connection();
@@ -175,6 +176,17 @@ fn holds() -> TableCreateStatement {
         .col(time("created_at"))
         .col(time("updated_at"))
         .primary_key(Index::create().col("id").col("inventory_item_id").col("warehouse_id"));
+    table
+}
+
+/// As supplier-sync tells them. An item may have a supplier that has no name here.
+fn supplier_names() -> TableCreateStatement {
+    let mut table = Table::create();
+    table
+        .table("supplier_names")
+        .col(text("supplier_id", 100).primary_key())
+        .col(text("name", 200))
+        .col(time("updated_at"));
     table
 }
 

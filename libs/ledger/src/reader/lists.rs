@@ -36,6 +36,8 @@ pub struct Listed {
     pub owner: String,
     /// The supplier that it is ordered from.
     pub supplier_id: Option<String>,
+    /// What that supplier is called, if it is known.
+    pub supplier_name: Option<String>,
     /// Whether it may be promised.
     pub active: bool,
     /// Counts its changes.
@@ -132,7 +134,11 @@ impl Reader {
         let limit = bind(i64::try_from(limit).unwrap_or(i64::MAX).into());
         let items = self.current();
         let wanted = wanted.join(" AND ");
-        let sql = format!("SELECT * FROM ({items}) AS current WHERE {wanted} ORDER BY sku LIMIT {limit}");
+        let sql = format!(
+            "SELECT current.*, s.name AS supplier_name FROM ({items}) AS current
+             LEFT JOIN supplier_names s ON s.supplier_id = current.supplier_id
+             WHERE {wanted} ORDER BY sku LIMIT {limit}"
+        );
         let statement = Statement::from_sql_and_values(self.db.get_database_backend(), sql, values);
         Ok(Listed::find_by_statement(statement).all(&self.db).await?)
     }

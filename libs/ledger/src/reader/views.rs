@@ -25,6 +25,8 @@ pub struct ItemView {
     pub owner: String,
     /// The supplier that it is ordered from.
     pub supplier_id: Option<String>,
+    /// What that supplier is called, if it is known.
+    pub supplier_name: Option<String>,
     /// Order more when available and incoming together are at or below this.
     pub reorder_point: i64,
     /// How many to order then; 0 never orders.
@@ -105,6 +107,7 @@ pub(super) struct ItemRow {
     name: String,
     owner: String,
     supplier_id: Option<String>,
+    supplier_name: Option<String>,
     reorder_point: i64,
     reorder_quantity: i64,
     is_active: bool,
@@ -127,8 +130,8 @@ pub(super) struct ItemRow {
 pub(super) fn items_sql(clock: &str, ids: usize) -> String {
     let ids: Vec<String> = (1..=ids).map(|n| format!("${n}")).collect();
     format!(
-        "SELECT i.id, i.product_id, i.variant_id, i.sku, i.name, i.owner, i.supplier_id, i.reorder_point,
-             i.reorder_quantity, i.is_active, i.version, i.created_at, i.updated_at,
+        "SELECT i.id, i.product_id, i.variant_id, i.sku, i.name, i.owner, i.supplier_id,
+             s.name AS supplier_name, i.reorder_point, i.reorder_quantity, i.is_active, i.version, i.created_at, i.updated_at,
              l.warehouse_id AS location_id, w.code AS location, l.available_quantity AS available,
              l.reserved_quantity AS reserved, l.damaged_quantity AS damaged,
              l.quality_control_quantity AS quality_control, l.incoming_quantity AS incoming,
@@ -139,6 +142,7 @@ pub(super) fn items_sql(clock: &str, ids: usize) -> String {
                  FROM inventory_reservations r WHERE r.status = 'open' AND r.expires_at > {clock}
                  AND r.inventory_item_id = i.id) END AS next_expiry
          FROM inventory_items i
+         LEFT JOIN supplier_names s ON s.supplier_id = i.supplier_id
          LEFT JOIN inventory_locations l ON l.inventory_item_id = i.id
          LEFT JOIN warehouses w ON w.id = l.warehouse_id
          WHERE i.id IN ({}) ORDER BY i.id, w.priority, w.code",
@@ -193,6 +197,7 @@ impl ItemRow {
             name: self.name,
             owner: self.owner,
             supplier_id: self.supplier_id,
+            supplier_name: self.supplier_name,
             reorder_point: self.reorder_point,
             reorder_quantity: self.reorder_quantity,
             active: self.is_active,

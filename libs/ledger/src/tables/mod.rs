@@ -3,3 +3,4 @@
 pub(crate) mod hold;
 pub(crate) mod item;
 pub(crate) mod location;
+pub(crate) mod supplier_name;

@@ -38,6 +38,8 @@ pub(super) enum StoreError {
     Row(String),
     #[error("no database is spoken to with {0}")]
     Url(String),
+    #[error("the database did not answer")]
+    Silent,
 }
 
 /// What to do about it.
@@ -49,20 +51,28 @@ pub(super) enum Remedy {
     Again,
     /// One of the commands cannot be recorded; each on its own will show which.
     Apart,
+    /// Somebody else keeps a row to himself, and trying again would only keep more callers waiting.
+    GiveUp,
 }
 
 impl StoreError {
     pub(super) fn remedy(&self) -> Remedy {
-        let StoreError::Database(error) = self else { return Remedy::Apart };
+        let error = match self {
+            StoreError::Database(error) => error,
+            StoreError::Silent => return Remedy::Reconnect,
+            StoreError::Row(_) | StoreError::Url(_) => return Remedy::Apart,
+        };
         let Some(database) = error.as_database_error() else { return Remedy::Reconnect };
         let code = database.code().unwrap_or_default();
         match code.as_ref() {
-            // PostgreSQL: unique violation, serialization failure, deadlock, lock not available.
-            "23505" | "40001" | "40P01" | "55P03" => Remedy::Again,
+            // PostgreSQL: unique violation, serialization failure, deadlock.
+            "23505" | "40001" | "40P01" => Remedy::Again,
+            // PostgreSQL: lock not available, statement timeout.
+            "55P03" | "57014" => Remedy::GiveUp,
             // SQLite: busy, locked, unique and primary key violations.
             "5" | "6" | "261" | "517" | "1555" | "2067" => Remedy::Again,
-            // PostgreSQL: connection trouble, shutdown, out of resources.
-            code if ["08", "57", "53"].iter().any(|class| code.starts_with(class)) => Remedy::Reconnect,
+            // PostgreSQL: connection trouble, shutdown, out of resources, a primary that became a replica.
+            code if ["08", "57", "53", "25"].iter().any(|class| code.starts_with(class)) => Remedy::Reconnect,
             _ => Remedy::Apart,
         }
     }

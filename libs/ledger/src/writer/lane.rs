@@ -14,10 +14,15 @@ use super::connection::{Connection, Keys, Remedy, StoreError};
 use crate::request::{Answer, Unanswered};
 
 /// How often a batch is tried before its callers are told that the database is not available. With the waits
-/// between, about three seconds: callers give up soon after.
+/// between, about three seconds when the database refuses at once.
 const ATTEMPTS: u32 = 6;
 /// The wait after the first failure; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// How long connecting, or one transaction, may take beyond the server's own limit for a statement. A server that is
+/// gone without a word says nothing at all, and nobody else would notice.
+const SILENCE: Duration = Duration::from_secs(2);
+/// How long all attempts together may take: callers have given up by then.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How old the list of locations may be: another replica may have changed it.
 const LOCATIONS_MAX_AGE: Duration = Duration::from_secs(1);
 
@@ -108,15 +113,20 @@ impl Lane {
 
     /// Tries until it is through, until it is clear that it will not be, or until enough is enough.
     async fn attempt(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, Unanswered>>, Remedy> {
-        let mut wait = FIRST_WAIT;
+        let (mut wait, began) = (FIRST_WAIT, Instant::now());
         let mut remedy = Remedy::Again;
         for attempt in 0..ATTEMPTS {
+            if began.elapsed() > PATIENCE {
+                break;
+            }
             // From the second time on a commit of the first may have gone through unseen: every command is
             // looked up before it is decided again.
             let keys = if attempt == 0 { self.keys() } else { Keys::All };
-            let error = match self.transaction(jobs, keys).await {
-                Ok(answers) => return Ok(answers),
-                Err(error) => error,
+            let limit = Duration::from_millis(self.database.statement_timeout_ms) + SILENCE;
+            let error = match tokio::time::timeout(limit, self.transaction(jobs, keys)).await {
+                Ok(Ok(answers)) => return Ok(answers),
+                Ok(Err(error)) => error,
+                Err(_) => StoreError::Silent,
             };
             remedy = error.remedy();
             if remedy == Remedy::Again && keys == Keys::None {
@@ -127,7 +137,7 @@ impl Lane {
             }
             tracing::warn!(%error, ?remedy, commands = jobs.len(), attempt, "a batch did not get through");
             self.recover(remedy).await;
-            if remedy == Remedy::Apart {
+            if matches!(remedy, Remedy::Apart | Remedy::GiveUp) {
                 break;
             }
             tokio::time::sleep(wait).await;
@@ -149,7 +159,10 @@ impl Lane {
     async fn recover(&mut self, remedy: Remedy) {
         self.locations = None;
         let Some(mut connection) = self.connection.take() else { return };
-        if remedy != Remedy::Reconnect && connection.rollback().await.is_ok() {
+        if remedy == Remedy::Reconnect {
+            return;
+        }
+        if matches!(tokio::time::timeout(SILENCE, connection.rollback()).await, Ok(Ok(()))) {
             self.connection = Some(connection);
         }
     }

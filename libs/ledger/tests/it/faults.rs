@@ -54,6 +54,40 @@ async fn commands_go_on_when_the_database_ends_their_connections() {
     books.is_clean().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_told_when_the_database_falls_silent_and_go_on_when_it_speaks_again() {
+    let books = open(Backend::Real).await;
+    let item = books.item("TEA", 10).await;
+    let proxy = Proxy::before(&books.stage.stock_url).await.unwrap();
+    let stop = CancellationToken::new();
+    let writer = books::writer(&proxy.url(&books.stage.stock_url), &stop);
+    writer.submit(Request::new(sell(item, 1), admin())).await.unwrap().outcome.unwrap();
+    proxy.stall();
+    let began = std::time::Instant::now();
+    assert_eq!(writer.submit(Request::new(sell(item, 1), admin())).await, Err(Unanswered::Unavailable));
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "nobody waits for ever");
+    proxy.heal();
+    writer.submit(Request::new(sell(item, 1), admin())).await.unwrap().outcome.unwrap();
+    books.is_clean().await;
+    stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_somebody_else_keeps_locked_holds_a_command_up_for_the_lock_timeout_only() {
+    use sea_orm::TransactionTrait;
+    let books = open(Backend::Real).await;
+    let item = books.item("TEA", 10).await;
+    let foreign = books.db.begin().await.unwrap();
+    foreign.execute_unprepared("SELECT id FROM inventory_items FOR UPDATE").await.unwrap();
+    let began = std::time::Instant::now();
+    assert_eq!(books.submit(sell(item, 1)).await, Err(Unanswered::Unavailable));
+    let limit = std::time::Duration::from_millis(books::database().lock_timeout_ms);
+    assert!(began.elapsed() < limit * 2, "it took {:?}", began.elapsed());
+    foreign.rollback().await.unwrap();
+    books.does(sell(item, 1)).await;
+    books.is_clean().await;
+}
+
 #[tokio::test]
 async fn commands_are_told_when_the_database_is_gone() {
     let stage = Stage::new(Backend::Embedded).await;

@@ -5,7 +5,7 @@
 //! not used, whatever keeps it from being renewed.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
@@ -93,14 +93,21 @@ pub(super) struct KeySet {
     client: reqwest::Client,
     accepted: Vec<Algorithm>,
     max_age: Duration,
-    fetched: Mutex<Fetched>,
+    /// Never locked for longer than a look: a made-up id must not keep those waiting whose key is known.
+    known: RwLock<Known>,
+    /// Held while fetching: whoever lacks a key meanwhile waits for the same answer.
+    asking: Mutex<Asking>,
 }
 
 #[derive(Default)]
-struct Fetched {
+struct Known {
     keys: HashMap<String, Arc<Key>>,
     /// When `keys` came.
     at: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Asking {
     /// When the issuer was last asked, whatever came of it.
     asked: Option<Instant>,
     /// Ids for which the issuer was asked in vain.
@@ -121,42 +128,53 @@ impl KeySet {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong(&"must be an http or https address"));
         }
-        Ok(Self { url, client, accepted, max_age, fetched: Mutex::default() })
+        Ok(Self { url, client, accepted, max_age, known: RwLock::default(), asking: Mutex::default() })
     }
 
     async fn find(&self, kid: &str, now: Instant) -> Result<Arc<Key>, Problem> {
-        // Held while fetching: whoever comes meanwhile waits for the same answer.
-        let mut fetched = self.fetched.lock().await;
-        if fetched.at.is_some_and(|at| now.saturating_duration_since(at) > self.max_age) {
-            *fetched = Fetched { asked: fetched.asked, ..Fetched::default() };
+        if let Some(key) = self.look(kid, now).0 {
+            return Ok(key);
         }
-        if let Some(key) = fetched.keys.get(kid) {
-            return Ok(Arc::clone(key));
+        let mut asking = self.asking.lock().await;
+        // Whoever held the lock before may have brought it.
+        let (key, current) = self.look(kid, now);
+        if let Some(key) = key {
+            return Ok(key);
         }
-        let paused = fetched.asked.is_some_and(|asked| now.saturating_duration_since(asked) < MIN_PAUSE);
-        if !paused && !fetched.unknown.contains(kid) {
-            fetched.asked = Some(now);
+        if !current {
+            asking.unknown.clear();
+        }
+        let paused = asking.asked.is_some_and(|asked| now.saturating_duration_since(asked) < MIN_PAUSE);
+        if !paused && !asking.unknown.contains(kid) {
+            asking.asked = Some(now);
             match self.fetch().await {
                 Ok(keys) => {
-                    fetched.keys = keys;
-                    fetched.at = Some(now);
-                    if fetched.unknown.len() >= MAX_UNKNOWN {
-                        fetched.unknown.clear();
+                    if asking.unknown.len() >= MAX_UNKNOWN {
+                        asking.unknown.clear();
                     }
-                    if !fetched.keys.contains_key(kid) {
-                        fetched.unknown.insert(kid.to_owned());
+                    if !keys.contains_key(kid) {
+                        asking.unknown.insert(kid.to_owned());
                     }
+                    *self.known.write().unwrap_or_else(PoisonError::into_inner) =
+                        Known { keys, at: Some(now) };
                 }
                 Err(error) => {
                     tracing::warn!(%error, url = %self.url, "the issuer's keys could not be fetched")
                 }
             }
         }
-        match fetched.keys.get(kid) {
-            Some(key) => Ok(Arc::clone(key)),
-            None if fetched.at.is_none() => Err(Problem::unavailable("the issuer's keys are out of reach")),
-            None => Err(invalid("the token is signed with a key that the issuer does not have")),
+        match self.look(kid, now) {
+            (Some(key), _) => Ok(key),
+            (None, false) => Err(Problem::unavailable("the issuer's keys are out of reach")),
+            (None, true) => Err(invalid("the token is signed with a key that the issuer does not have")),
         }
+    }
+
+    /// The key, if it is known, and whether what is known is young enough to say so.
+    fn look(&self, kid: &str, now: Instant) -> (Option<Arc<Key>>, bool) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let current = known.at.is_some_and(|at| now.saturating_duration_since(at) <= self.max_age);
+        (known.keys.get(kid).filter(|_| current).cloned(), current)
     }
 
     async fn fetch(&self) -> anyhow::Result<HashMap<String, Arc<Key>>> {

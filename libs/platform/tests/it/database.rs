@@ -181,7 +181,7 @@ async fn old_keys_are_deleted_and_young_ones_kept(
         idempotency::once(&db, scope(actor, Some("k"), "a"), effect).await.unwrap();
     }
     let hours = chrono::Duration::hours;
-    let retention = idempotency::Retention { callers: hours(48), own_scopes: Some("system:") };
+    let retention = idempotency::Retention { callers: hours(48), long_kept: Some("system:restock") };
     let purged =
         async |later| idempotency::purge(&db, retention, chrono::Utc::now() + hours(later)).await.unwrap();
     assert_eq!(purged(47).await, 0);

@@ -142,12 +142,13 @@ async fn reordered(client: &Client, supplier: &Simulator) -> anyhow::Result<(Val
             order["quantity"]
         ),
     );
-    let (incoming, _) = client
+    let (item, _) = client
         .wait(&format!("/v1/items/{SKU}"), "the goods on their way", |item| {
-            item["incoming"].as_i64().filter(|incoming| *incoming > 0)
+            (item["incoming"] == REORDER_QUANTITY).then(|| item.clone())
         })
         .await?;
-    step("checker", &format!("0 available, {incoming} incoming"));
+    ensure!(item["available"] == 0, "everything was sold, and the checker says {item}");
+    step("checker", &format!("{} available, {} incoming", item["available"], item["incoming"]));
     Ok((confirmed, took))
 }
 

@@ -1,9 +1,9 @@
 //! The dialect of older clients: `/stock/…`, without a version.
 //!
 //! Thin: the same functions as `/v1`, other words. A product there is an item here: `id` is its product id,
-//! `stock` what is available over all locations. Suppliers' names are supplier-sync's and not known here:
-//! `supplier_name` is the supplier's id. Errors are `{"detail": "…"}`; unknown query parameters are passed over,
-//! and booleans are read as those clients write them.
+//! `stock` what is available over all locations. A supplier that was not heard of yet is called by its id. Errors
+//! are `{"detail": "…"}`; unknown query parameters are passed over, and booleans are read as those clients write
+//! them.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -77,7 +77,7 @@ impl From<ItemDetails> for OldProduct {
             id: item.product_id,
             name: item.name,
             stock: item.available,
-            supplier_name: item.supplier_id.clone(),
+            supplier_name: item.supplier_name.or_else(|| item.supplier_id.clone()),
             supplier_id: item.supplier_id,
         }
     }
@@ -89,7 +89,7 @@ impl From<Listed> for OldProduct {
             id: item.product_id,
             name: item.name,
             stock: item.available,
-            supplier_name: item.supplier_id.clone(),
+            supplier_name: item.supplier_name.or_else(|| item.supplier_id.clone()),
             supplier_id: item.supplier_id,
         }
     }
@@ -118,7 +118,7 @@ impl From<Listed> for OldStatus {
             name: item.name,
             stock: item.available,
             status: if item.available < LOW { OldWord::Low } else { OldWord::Ok },
-            supplier_name: item.supplier_id,
+            supplier_name: item.supplier_name.or(item.supplier_id),
         }
     }
 }

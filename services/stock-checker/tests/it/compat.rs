@@ -42,6 +42,23 @@ async fn a_product_is_an_item_with_what_is_available_of_it(
 
 #[rstest]
 #[tokio::test]
+async fn a_supplier_is_called_by_its_name_once_that_is_known(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let stand = stock(backend).await;
+    let (supplier, name) = ("sup-1".to_owned().try_into().unwrap(), "Leafy".to_owned().try_into().unwrap());
+    ledger::suppliers::remember(&stand.db, &supplier, &name, chrono::Utc::now()).await.unwrap();
+    assert_eq!(stand.json("/stock/product/p-LOW").await["supplier_name"], "Leafy");
+    assert_eq!(stand.json("/stock/product/p-OK").await["supplier_name"], json!(null));
+    for list in ["low?threshold=11", "status"] {
+        let answer = stand.json(&format!("/stock/{list}")).await;
+        assert_eq!(answer[0]["supplier_name"], "Leafy", "{list}");
+        assert_eq!(answer[1]["supplier_name"], json!(null), "{list}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
 async fn little_stock_is_less_than_the_threshold_of_what_is_active(
     #[values(Backend::Embedded, Backend::Real)] backend: Backend,
 ) {

@@ -1,4 +1,4 @@
-//! What is answered when the cache is gone, the database is stuck, or the configuration will not do.
+//! What is answered when the cache or the broker is gone, the database is stuck, or the configuration will not do.
 
 use rstest::rstest;
 use sea_orm::{ConnectionTrait, TransactionTrait};
@@ -55,6 +55,16 @@ async fn a_cache_that_comes_back_with_what_it_held_is_told_what_it_missed(#[case
         (answer.available() == 9 && answer.source == "cache").then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_away_takes_nobody_out_of_rotation() {
+    let stand = open(Backend::Embedded).await;
+    stand.item("TEA", 10).await;
+    // A port on which nobody listens.
+    let cut_off = stand.replica_at("amqp://127.0.0.1:1").await;
+    assert_eq!(stand.get_from(&cut_off, "/ready").await.status, 200);
+    assert_eq!(stand.get_from(&cut_off, "/v1/items/TEA").await.available(), 10);
 }
 
 #[tokio::test]

@@ -134,7 +134,12 @@ impl Stand {
 
     /// One more stock-checker; its URL.
     pub(crate) async fn replica(&self) -> String {
-        let bus = events::connect(&self.stage.bus_url, topology(&self.stage), self.stop.clone()).unwrap();
+        self.replica_at(&self.stage.bus_url).await
+    }
+
+    /// One more, at another broker.
+    pub(crate) async fn replica_at(&self, bus_url: &str) -> String {
+        let bus = events::connect(bus_url, topology(&self.stage), self.stop.clone()).unwrap();
         checker(&self.config, &bus, &self.stop).await
     }
 

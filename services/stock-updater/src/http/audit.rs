@@ -7,7 +7,7 @@ use platform::http::Json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::MAY_OPERATE;
+use super::operator;
 use crate::App;
 use crate::error::Error;
 
@@ -20,6 +20,6 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     (status = 200, description = "What was looked at, and what does not agree: nothing on a sound database"),
 ))]
 async fn audit(State(app): State<App>, caller: Caller) -> Result<Json<Report>, Error> {
-    caller.must_be(MAY_OPERATE)?;
-    Ok(Json(ledger::audit::audit(&app.db).await?))
+    operator(&caller)?;
+    Ok(Json(app.audit().await?))
 }

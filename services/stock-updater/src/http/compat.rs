@@ -6,31 +6,35 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use domain::{Command, Delta, Outside, Refusal};
 use platform::http::{Json, Path};
 use platform::problem::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Asked;
 use super::text::Note;
+use super::{Asked, replayable};
 use crate::App;
 use crate::error::Error;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().route("/stock/update/{product_id}", post(update))
+    OpenApiRouter::new().routes(routes!(update))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Update {
+    /// By how many, up or down, never 0.
+    #[schema(value_type = i64)]
     quantity: Delta,
+    #[schema(value_type = Option<String>)]
     reason: Option<Note>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Product {
     id: String,
     name: String,
@@ -68,12 +72,19 @@ impl IntoResponse for Detail {
     }
 }
 
+/// Change a product's stock, as older clients do.
+#[utoipa::path(post, path = "/stock/update/{product_id}", tag = "older clients", request_body = Update,
+    params(("product_id" = String, Path)), responses(
+    (status = 200, description = "The product after it", body = Product),
+    (status = 400, description = "Stock would fall below zero"),
+    (status = 404, description = "There is no such product"),
+))]
 async fn update(
     State(app): State<App>,
     asked: Result<Asked, Problem>,
     path: Result<Path<String>, Problem>,
     body: Result<Json<Update>, Problem>,
-) -> Result<axum::Json<Product>, Detail> {
+) -> Result<Response, Detail> {
     let (asked, Path(product), Json(body)) = (asked?, path?, body?);
     let item = match app.item(&asked.caller, &product).await {
         Err(Error::Refused(Refusal::ItemUnknown)) => return Err(not_found().into()),
@@ -83,7 +94,8 @@ async fn update(
         Command::Adjust { item, location: None, delta: body.quantity, against: Outside::Adjustment };
     let mut request = asked.request(command)?;
     request.reason = body.reason.map(Note::into_string);
-    let done = match app.writer.submit(request).await.map_err(Error::from)?.outcome {
+    let answer = app.writer.submit(request).await.map_err(Error::from)?;
+    let done = match answer.outcome {
         Ok(done) => done,
         Err(Refusal::NotEnough { requested, available, .. }) => {
             return Err(below_zero(available, requested).into());
@@ -92,13 +104,9 @@ async fn update(
     };
     let view = app.reader.item(item).await.map_err(Error::from)?.ok_or_else(not_found)?;
     let stock = done.items.first().map_or(view.available, |after| after.available);
-    Ok(axum::Json(Product {
-        id: view.product_id,
-        name: view.name,
-        stock,
-        supplier_id: view.supplier_id,
-        active: view.active,
-    }))
+    let (supplier_id, active) = (view.supplier_id, view.active);
+    let product = Product { id: view.product_id, name: view.name, stock, supplier_id, active };
+    Ok(replayable(axum::Json(product).into_response(), answer.replayed))
 }
 
 fn not_found() -> Problem {

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::text::Note;
-use super::{MAY_OPERATE, MAY_READ, unknown_location};
+use super::{MAY_READ, operator, unknown_location};
 use crate::App;
 use crate::error::Error;
 
@@ -120,7 +120,7 @@ async fn create(
     key: IdempotencyKey,
     Json(mut body): Json<LocationBody>,
 ) -> Result<Replayable, Error> {
-    caller.must_be(MAY_OPERATE)?;
+    operator(&caller)?;
     let scope = scope(&caller, key, "POST /v1/locations", &body)?;
     let code = body.code.take().filter(|code| code.as_str().len() <= MAX_CODE);
     let code = code.ok_or_else(|| invalid("a new location has a code of 1 to 50 characters"))?;
@@ -149,7 +149,7 @@ async fn update(
     Path(location): Path<String>,
     Json(body): Json<LocationBody>,
 ) -> Result<Replayable, Error> {
-    caller.must_be(MAY_OPERATE)?;
+    operator(&caller)?;
     let scope = scope(&caller, key, &format!("PATCH /v1/locations/{location}"), &body)?;
     if body.code.is_some() {
         return Err(invalid("a location's code never changes").into());

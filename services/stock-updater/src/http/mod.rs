@@ -70,6 +70,16 @@ impl Asked {
     }
 }
 
+/// Refuses who may not change what all owners share: a caller bound to one owner may not, whatever the role.
+fn operator(caller: &Caller) -> Result<(), Problem> {
+    caller.must_be(MAY_OPERATE)?;
+    match caller.owner_scope() {
+        None => Ok(()),
+        Some(owner) => Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Your role may not do this")
+            .detail(format!("a caller bound to the owner {owner:?} may not change what all share"))),
+    }
+}
+
 fn by(caller: &Caller) -> By {
     By {
         actor: caller.actor.clone(),
@@ -98,16 +108,21 @@ impl IntoResponse for Recorded {
             [only] => Some(ETag(only.version)),
             [] | [_, _, ..] => None,
         };
-        let mut response = match version {
+        let response = match version {
             Some(version) => (self.status, version, Json(self.done)).into_response(),
             None => (self.status, Json(self.done)).into_response(),
         };
-        if self.replayed {
-            let name = HeaderName::from_static("idempotent-replayed");
-            response.headers_mut().insert(name, HeaderValue::from_static("true"));
-        }
-        response
+        replayable(response, self.replayed)
     }
+}
+
+/// Says so when an answer was given before.
+fn replayable(mut response: Response, replayed: bool) -> Response {
+    if replayed {
+        let name = HeaderName::from_static("idempotent-replayed");
+        response.headers_mut().insert(name, HeaderValue::from_static("true"));
+    }
+    response
 }
 
 impl App {

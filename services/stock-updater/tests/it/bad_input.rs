@@ -61,7 +61,16 @@ async fn bad_input_is_a_problem_on_every_route_and_changes_nothing(
 ) {
     let shop = open(backend).await;
     shop.item("TEA", 5).await;
-    let before = shop.get("/v1/audit").await.is(200);
+    let hold =
+        shop.post("/v1/reservations", json!({"lines": [{"item": "TEA", "quantity": 1}]})).await.is(201);
+    let hold = hold["reservation"]["reservation_id"].as_str().unwrap().to_owned();
+    let all = async || {
+        let held = shop.get(&format!("/v1/reservations/{hold}")).await.is(200);
+        let locations = shop.get("/v1/locations").await.is(200);
+        let item = shop.patch("/v1/items/TEA", json!({})).await.is(200)["items"].clone();
+        json!([shop.get("/v1/audit").await.is(200), locations, held, item])
+    };
+    let before = all().await;
     let routes = [
         (Method::POST, "/v1/items", new_items()),
         (Method::PATCH, "/v1/items/TEA", patches()),
@@ -83,7 +92,14 @@ async fn bad_input_is_a_problem_on_every_route_and_changes_nothing(
         let large = shop.request(method.clone(), path).header("content-type", "application/json").body(large);
         assert_eq!(shop.send(large).await.status, 413, "{path}");
     }
-    assert_eq!(shop.get("/v1/audit").await.is(200), before, "something was changed");
+    for what in ["confirm", "cancel"] {
+        for id in ["x", "00000000-0000-0000-0000-000000000000", "%00"] {
+            let answer =
+                shop.send(shop.request(Method::POST, &format!("/v1/reservations/{id}/{what}"))).await;
+            assert!(answer.status.is_client_error(), "{id}/{what}: {answer:?}");
+        }
+    }
+    assert_eq!(all().await, before, "something was changed");
 }
 
 fn new_items() -> Vec<String> {

@@ -93,6 +93,11 @@ async fn another_brands_items_and_reservations_do_not_exist_on_any_route(
     shop.post("/v1/items", json!({"sku": "NEW", "name": "New"})).await.is(201);
     shop.get("/v1/audit").await.is_problem(403, "forbidden");
     shop.post("/v1/locations", json!({"code": "x"})).await.is_problem(403, "forbidden");
+    // An operator's role does not make an owner's caller an operator.
+    shop.token = Some(token("service", Some("acme")));
+    shop.get("/v1/audit").await.is_problem(403, "forbidden");
+    shop.post("/v1/locations", json!({"code": "x"})).await.is_problem(403, "forbidden");
+    shop.patch("/v1/locations/main", json!({"active": false})).await.is_problem(403, "forbidden");
     shop.token = Some(token("admin", None));
     assert_eq!(shop.available("TEA").await, 4, "nothing was changed");
 }

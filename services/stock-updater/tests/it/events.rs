@@ -140,6 +140,52 @@ async fn a_restock_order_is_counted_right_in_whatever_order_its_events_come(
     assert_eq!(shop.get("/v1/audit").await.is(200)["clean"], true);
 }
 
+/// A product that `leafy` lists, or does not any more.
+fn product(sku: &str, active: bool) -> CatalogProduct {
+    CatalogProduct {
+        product_id: format!("x-{sku}"),
+        sku: sku.to_owned(),
+        name: " Listed\u{7}name ".to_owned(),
+        active,
+        listing_changed: true,
+    }
+}
+
+fn catalog(products: Vec<CatalogProduct>) -> Event {
+    Event::SupplierCatalogUpdated(CatalogUpdated {
+        supplier_id: "leafy".to_owned(),
+        supplier_name: Some("Leafy\0 Ltd".to_owned()),
+        products_updated: products.iter().map(|product| product.product_id.clone()).collect(),
+        products,
+        sync_run_id: Uuid::now_v7(),
+        timestamp: Utc::now(),
+    })
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_operator_discontinued_comes_back_only_when_its_listing_changes(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let shop = open(backend).await;
+    tell(&shop, catalog(vec![product("A", true)])).await;
+    shop.reaches("A", 0).await;
+    shop.post("/v1/items/A/receipts", json!({"quantity": 5})).await.is(201);
+    shop.patch("/v1/items/A", json!({"active": false})).await.is(200);
+    let stock_figure = CatalogProduct { listing_changed: false, ..product("A", true) };
+    // Catalogs are read one after the other: B is there once A was looked at.
+    tell(&shop, catalog(vec![stock_figure])).await;
+    tell(&shop, catalog(vec![product("B", true)])).await;
+    shop.reaches("B", 0).await;
+    let hold = json!({"lines": [{"item": "A", "quantity": 1}]});
+    shop.post("/v1/reservations", hold.clone()).await.is_problem(409, "item-inactive");
+    tell(&shop, catalog(vec![product("A", true)])).await;
+    testkit::eventually("A is promised again", crate::shop::LIMIT, async || {
+        (shop.post("/v1/reservations", hold.clone()).await.status == 201).then_some(())
+    })
+    .await;
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suppliers_catalog_becomes_items_and_what_it_drops_is_no_longer_promised(
@@ -147,21 +193,6 @@ async fn a_suppliers_catalog_becomes_items_and_what_it_drops_is_no_longer_promis
 ) {
     let shop = open(backend).await;
     shop.item("OURS", 5).await;
-    let product = |sku: &str, active| CatalogProduct {
-        product_id: format!("x-{sku}"),
-        sku: sku.to_owned(),
-        name: " Listed\u{7}name ".to_owned(),
-        active,
-    };
-    let catalog = |products: Vec<CatalogProduct>| {
-        Event::SupplierCatalogUpdated(CatalogUpdated {
-            supplier_id: "leafy".to_owned(),
-            products_updated: products.iter().map(|product| product.product_id.clone()).collect(),
-            products,
-            sync_run_id: Uuid::now_v7(),
-            timestamp: Utc::now(),
-        })
-    };
     tell(&shop, catalog(vec![product("A", true), product("B", true), product("OURS", true)])).await;
     shop.reaches("B", 0).await;
     shop.post("/v1/items/A/receipts", json!({"quantity": 5})).await.is(201);

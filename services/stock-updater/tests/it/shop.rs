@@ -52,7 +52,7 @@ impl Answer {
 
     /// A problem with this status and code.
     #[track_caller]
-    pub(crate) fn is_problem(self, status: u16, code: &str) -> Value {
+    pub(crate) fn is_problem(&self, status: u16, code: &str) -> Value {
         let body = self.json();
         assert_eq!(self.status.as_u16(), status, "{body}");
         assert_eq!(body["type"], format!("urn:onhand:problem:{code}"), "{body}");

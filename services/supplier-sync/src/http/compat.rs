@@ -13,14 +13,14 @@ use crate::store::entities::supplier;
 use crate::store::{self, catalog, runs};
 use crate::{suppliers, sync};
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use platform::http::{IdempotencyKey, Json, Path, Query};
 use platform::problem::Problem;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -48,28 +48,31 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 /// An error in the old words.
-struct Detail(StatusCode, String);
+struct Detail(Problem);
 
 impl IntoResponse for Detail {
     fn into_response(self) -> Response {
-        (self.0, axum::Json(json!({ "detail": self.1 }))).into_response()
+        let body: Value = serde_json::from_str(&self.0.body()).unwrap_or_default();
+        let (status, detail) = match self.0.code() {
+            "supplier-unknown" => (StatusCode::NOT_FOUND, json!("Supplier not found")),
+            "supplier-inactive" | "supplier-incomplete" => {
+                (StatusCode::BAD_REQUEST, json!("Supplier is not active"))
+            }
+            _ => (self.0.status(), body["detail"].clone()),
+        };
+        // Headers, such as Retry-After, are the problem's.
+        let mut response = self.0.into_response();
+        *response.status_mut() = status;
+        *response.body_mut() = json!({ "detail": detail }).to_string().into();
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
     }
 }
 
 impl From<Problem> for Detail {
     fn from(problem: Problem) -> Detail {
-        #[derive(Deserialize)]
-        struct Body {
-            detail: String,
-        }
-        let body = serde_json::from_str::<Body>(&problem.body());
-        match problem.code() {
-            "supplier-unknown" => Detail(StatusCode::NOT_FOUND, "Supplier not found".to_owned()),
-            "supplier-inactive" | "supplier-incomplete" => {
-                Detail(StatusCode::BAD_REQUEST, "Supplier is not active".to_owned())
-            }
-            code => Detail(problem.status(), body.map_or_else(|_| code.to_owned(), |body| body.detail)),
-        }
+        Detail(problem)
     }
 }
 
@@ -259,7 +262,8 @@ async fn sync_logs(
     let (id, query) = (path?.0, query?.0);
     if !(1..=MAX_LOGS).contains(&query.limit) || query.offset > MAX_OFFSET {
         let detail = format!("limit must be 1 to {MAX_LOGS}, offset at most {MAX_OFFSET}");
-        return Err(Detail(StatusCode::BAD_REQUEST, detail));
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "malformed-query", "The query cannot be");
+        return Err(problem.detail(detail).into());
     }
     suppliers::find(&app.db, &id).await?;
     let found = runs::list(&app.db, &id, None, query.limit, query.offset).await?;

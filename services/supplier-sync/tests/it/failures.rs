@@ -113,3 +113,14 @@ async fn an_unauthorized_sync_says_so_without_the_key(
     let error = run["error"].as_str().unwrap();
     assert!(error.contains("401") && !error.contains("wrong-key"), "{error}");
 }
+
+#[tokio::test]
+async fn a_broker_that_is_away_takes_nobody_out_of_rotation() {
+    let (mut world, supplier) = (World::new(Backend::Embedded).await, simulator().await);
+    world.start_without_broker().await;
+    let (status, ready) = world.get("/ready").await;
+    assert_eq!((status, ready["checks"].clone()), (200, json!({ "supplier-sync/database": "ok" })));
+    supplier.set_catalog(products(4));
+    world.supplier("acme", "abc", &supplier, json!({})).await;
+    assert_eq!(world.sync("acme").await["state"], "succeeded");
+}

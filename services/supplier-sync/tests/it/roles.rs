@@ -68,3 +68,19 @@ async fn each_role_may_do_its_own_things_on_every_route(
         assert_eq!(forbidden, !may, "{method} {path}: {}", answer.status());
     }
 }
+
+#[tokio::test]
+async fn older_clients_are_told_how_to_log_in() {
+    let world = World::new(Backend::Embedded).await;
+    let (routes, _) = world.service().await.routes.split_for_parts();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    let answer = reqwest::get(format!("{url}/suppliers/")).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let headers = ["www-authenticate", "content-type"].map(|name| answer.headers()[name].clone());
+    assert_eq!(headers, ["Bearer", "application/json"]);
+    let body: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(body, serde_json::json!({ "detail": "there is no bearer token" }));
+}

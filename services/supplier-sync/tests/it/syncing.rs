@@ -69,13 +69,40 @@ async fn only_what_changed_is_told_and_what_is_gone_is_deactivated(
     })
     .await;
     assert_eq!(told.products_updated, ["p2", "p1"]);
-    assert!(told.products[0].active && !told.products[1].active);
+    assert_eq!(told.supplier_name.as_deref(), Some("ACME"));
+    let listings = told.products.iter().map(|product| (product.active, product.listing_changed));
+    assert_eq!(listings.collect::<Vec<_>>(), [(true, false), (false, true)]);
 
     let again = world.sync("acme").await;
     assert_eq!(
         (&again["updated"], &again["deactivated"], &again["unchanged"]),
         (&json!(0), &json!(0), &json!(2))
     );
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_stock_figure_is_no_change_of_listing_and_another_sku_is(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let (world, supplier) = (World::new(backend).await, simulator().await);
+    supplier.set_catalog(products(2));
+    world.supplier("acme", "abc", &supplier, json!({})).await;
+    world.sync("acme").await;
+    let mut changed = products(2);
+    changed[0].stock = 7;
+    changed[1].sku = "S2-B".to_owned();
+    supplier.set_catalog(changed);
+    assert_eq!(world.sync("acme").await["updated"], 2);
+    let told = eventually("the event", LIMIT, async || {
+        world.heard().into_iter().find_map(|event| match event {
+            Event::SupplierCatalogUpdated(told) if told.products.len() == 3 => Some(told.products),
+            _ => None,
+        })
+    })
+    .await;
+    let told: Vec<_> = told.iter().map(|p| (p.sku.as_str(), p.active, p.listing_changed)).collect();
+    assert_eq!(told, [("S1", true, false), ("S2-B", true, true), ("S2", false, true)]);
 }
 
 #[rstest]

@@ -18,6 +18,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
+/// A port on which nobody listens.
+const NO_BROKER: &str = "amqp://127.0.0.1:1";
+
 /// Longer than anything here takes on a machine that is busy with something else.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// 64 hex digits.
@@ -36,13 +39,15 @@ pub(crate) struct World {
     _stop: DropGuard,
 }
 
-/// Stands where stock-updater and stock-checker would.
+/// Stands where stock-updater and stock-checker would, and minds what supplier-sync says.
 struct Ear(Arc<Mutex<Vec<Event>>>);
 
 #[async_trait]
 impl Handler for Ear {
     async fn handle(&self, delivery: &Delivery) -> Verdict {
-        if let Ok(envelope) = Envelope::parse(&delivery.message.body) {
+        if let Ok(envelope) = Envelope::parse(&delivery.message.body)
+            && envelope.source == "/onhand/supplier-sync"
+        {
             self.0.lock().unwrap().push(envelope.event);
         }
         Verdict::Done
@@ -110,6 +115,14 @@ impl World {
         let (config, stop) = (self.config.clone(), self.stop.clone());
         self.running
             .spawn(async move { hosting::serve(listener, &config, vec![service], stop).await.unwrap() });
+    }
+
+    /// Starts a replica whose broker is not there; it answers [`World::get`] and the like from now on.
+    pub(crate) async fn start_without_broker(&mut self) {
+        let topology = Topology::standard(&self.stage.exchange, &self.stage.prefix);
+        self.bus = events::connect(NO_BROKER, topology, self.stop.clone()).unwrap();
+        self.urls.clear();
+        self.start().await;
     }
 
     /// One more of the service, not running.
@@ -185,7 +198,7 @@ impl World {
 
     /// Publishes an event as stock-updater would.
     pub(crate) async fn publish(&self, event: Event) {
-        let envelope = Envelope::new("stock-updater", event, Utc::now());
+        let envelope = Envelope::new("/onhand/stock-updater", event, Utc::now());
         self.publish_raw(&envelope.id.to_string(), &envelope.event.routing_key(), envelope.to_json()).await;
     }
 
