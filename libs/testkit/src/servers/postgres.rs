@@ -94,6 +94,19 @@ impl Postgres {
         self.run()
     }
 
+    /// Changes its settings, as names and values of `postgresql.conf`, and starts it again with them.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not come up with them.
+    pub fn configure(&mut self, settings: &[(&str, &str)]) -> Result<()> {
+        let file = self.data().join("postgresql.auto.conf");
+        let mut text = fs::read_to_string(&file)?;
+        text.extend(settings.iter().map(|(name, value)| format!("{name} = '{value}'\n")));
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        self.restart()
+    }
+
     fn init(&self) -> Result<()> {
         if is_root() {
             chown(self.folder.path(), Some(id(&["-u", "postgres"])?), None)?;
