@@ -169,6 +169,8 @@ async fn install(missing: &[Kind], stop: &mut Stop) -> Result<()> {
     let apt = |arguments: &[&str]| {
         let mut command = program("apt-get", arguments);
         command.env("DEBIAN_FRONTEND", "noninteractive");
+        // What `services` prints to standard output is to be evaluated by a shell.
+        command.stdout(std::io::stderr());
         command
     };
     step::run(apt(&["update", "--quiet"]), stop).await?;
