@@ -105,24 +105,14 @@ impl Reader {
         Ok(Some(named))
     }
 
-    /// An item and its levels, as they are now.
+    /// An item and its levels, as they were at one instant just now.
     pub async fn item(&self, id: ItemId) -> Result<Option<ItemView>, ReadError> {
-        Ok(self.items(&[id]).await?.pop())
-    }
-
-    /// Several items and their levels, as they were at one instant just now, in the order of their ids. Ids that
-    /// are not there are left out.
-    pub async fn items(&self, ids: &[ItemId]) -> Result<Vec<ItemView>, ReadError> {
-        if ids.is_empty() {
-            return Ok(vec![]);
-        }
-        let backend = self.db.get_database_backend();
         let statement = Statement::from_sql_and_values(
-            backend,
-            views::items_sql(self.clock(), ids.len()),
-            ids.iter().map(|id| Value::from(id.0)),
+            self.db.get_database_backend(),
+            views::item_sql(self.clock()),
+            [Value::from(id.0)],
         );
-        Ok(views::items(views::ItemRow::find_by_statement(statement).all(&self.db).await?))
+        Ok(views::item(views::ItemRow::find_by_statement(statement).all(&self.db).await?))
     }
 
     /// A reservation as it is now, if it is on items that `owner` may see.

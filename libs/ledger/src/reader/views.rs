@@ -125,10 +125,8 @@ pub(super) struct ItemRow {
     overdue: Option<i64>,
 }
 
-/// The statement behind [`items`], for so many ids. Holds whose time is up count as available, whether or not
-/// their end was recorded.
-pub(super) fn items_sql(clock: &str, ids: usize) -> String {
-    let ids: Vec<String> = (1..=ids).map(|n| format!("${n}")).collect();
+/// The statement behind [`item`]. Holds whose time is up count as available, whether or not their end was recorded.
+pub(super) fn item_sql(clock: &str) -> String {
     format!(
         "SELECT i.id, i.product_id, i.variant_id, i.sku, i.name, i.owner, i.supplier_id,
              s.name AS supplier_name, i.reorder_point, i.reorder_quantity, i.is_active, i.version, i.created_at, i.updated_at,
@@ -145,28 +143,22 @@ pub(super) fn items_sql(clock: &str, ids: usize) -> String {
          LEFT JOIN supplier_names s ON s.supplier_id = i.supplier_id
          LEFT JOIN inventory_locations l ON l.inventory_item_id = i.id
          LEFT JOIN warehouses w ON w.id = l.warehouse_id
-         WHERE i.id IN ({}) ORDER BY i.id, w.priority, w.code",
-        ids.join(", ")
+         WHERE i.id = $1 ORDER BY w.priority, w.code"
     )
 }
 
-/// Puts items together from their rows, which are in the order of the items.
-pub(super) fn items(rows: Vec<ItemRow>) -> Vec<ItemView> {
-    let mut items: Vec<ItemView> = Vec::new();
-    for row in rows {
-        let level = row.level();
-        if items.last().is_none_or(|item| item.id != row.id) {
-            items.push(row.item());
-        }
-        if let (Some(item), Some(level)) = (items.last_mut(), level) {
-            item.on_hand += level.on_hand;
-            item.available += level.available;
-            item.reserved += level.reserved;
-            item.incoming += level.incoming;
-            item.levels.push(level);
-        }
+/// Puts an item together from its rows, one a location; `None` when there is none.
+pub(super) fn item(rows: Vec<ItemRow>) -> Option<ItemView> {
+    let levels: Vec<LevelView> = rows.iter().filter_map(ItemRow::level).collect();
+    let mut item = rows.into_iter().next()?.item();
+    for level in &levels {
+        item.on_hand += level.on_hand;
+        item.available += level.available;
+        item.reserved += level.reserved;
+        item.incoming += level.incoming;
     }
-    items
+    item.levels = levels;
+    Some(item)
 }
 
 impl ItemRow {

@@ -91,12 +91,12 @@ const PLANS: [(&str, &str); 5] = [
 impl Connection {
     pub(super) async fn open(url: &str, config: &DbConfig) -> Result<Connection, StoreError> {
         use sqlx::ConnectOptions;
-        let bad = |error: anyhow::Error| StoreError::Url(error.to_string());
+        let bad = |error: platform::db::Error| StoreError::Url(error.to_string());
         if url.starts_with("postgres") {
-            let options = platform::db::pg_options(url, config).map_err(|error| bad(error.into()))?;
+            let options = platform::db::pg_options(url, config).map_err(bad)?;
             return Ok(Connection::Postgres(options.options(PLANS).connect().await?));
         }
-        let options = platform::db::sqlite_options(url, config).map_err(|error| bad(error.into()))?;
+        let options = platform::db::sqlite_options(url, config).map_err(bad)?;
         Ok(Connection::Sqlite(options.connect().await?))
     }
 

@@ -29,14 +29,22 @@ const LOCATIONS_MAX_AGE: Duration = Duration::from_secs(1);
 /// How long after a repeated request more of them are expected: clients that were cut off come back together.
 const REPEATS_LAST: Duration = Duration::from_secs(10);
 
+/// What a lane has in common with the others.
+#[derive(Clone)]
+pub(super) struct Shared {
+    /// Told of every commit that left something in the outbox.
+    pub(super) wake: Arc<Notify>,
+    /// Counts the changes of locations.
+    pub(super) locations: Arc<AtomicU64>,
+}
+
 pub(super) struct Lane {
     /// Which it is, for metrics.
     number: String,
     url: String,
     database: DbConfig,
     batch: usize,
-    wake: Arc<Notify>,
-    epoch: Arc<AtomicU64>,
+    shared: Shared,
     connection: Option<Connection>,
     locations: Option<Known>,
     /// When a request was last given again.
@@ -51,22 +59,14 @@ struct Known {
 }
 
 impl Lane {
-    /// `wake` is told of commits, `epoch` counts changes of locations.
-    pub(super) fn new(
-        number: usize,
-        url: &str,
-        database: &DbConfig,
-        batch: usize,
-        (wake, epoch): (Arc<Notify>, Arc<AtomicU64>),
-    ) -> Lane {
+    pub(super) fn new(number: usize, url: &str, database: &DbConfig, batch: usize, shared: Shared) -> Lane {
         let (number, url, database) = (number.to_string(), url.to_owned(), database.clone());
         Lane {
             number,
             url,
             database,
             batch: batch.max(1),
-            wake,
-            epoch,
+            shared,
             connection: None,
             locations: None,
             repeated: None,
@@ -180,7 +180,7 @@ impl Lane {
         connection.record(&recording).await?;
         connection.commit().await?;
         if !recording.outbox.is_empty() {
-            self.wake.notify_one();
+            self.shared.wake.notify_one();
         }
         if answers.iter().flatten().any(|answer| answer.replayed) {
             self.repeated = Some(Instant::now());
@@ -197,7 +197,7 @@ impl Lane {
     }
 
     async fn locations(&mut self) -> Result<Arc<[Location]>, StoreError> {
-        let epoch = self.epoch.load(Ordering::Acquire);
+        let epoch = self.shared.locations.load(Ordering::Acquire);
         if let Some(known) = &self.locations
             && known.epoch == epoch
             && known.read.elapsed() < LOCATIONS_MAX_AGE

@@ -29,7 +29,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
 use batch::Job;
-use lane::Lane;
+use lane::{Lane, Shared};
 
 use crate::request::{Answer, Request, Unanswered};
 
@@ -66,12 +66,12 @@ impl Writer {
         wake: &Arc<Notify>,
     ) -> (Writer, Vec<Task>) {
         let locations = Arc::new(AtomicU64::new(0));
+        let shared = Shared { wake: Arc::clone(wake), locations: Arc::clone(&locations) };
         let mut senders = Vec::new();
         let mut tasks = Vec::new();
         for number in 0..config.lanes.max(1) {
             let (sender, queue) = mpsc::channel(config.queue.max(1));
-            let lane =
-                Lane::new(number, url, database, config.batch, (Arc::clone(wake), Arc::clone(&locations)));
+            let lane = Lane::new(number, url, database, config.batch, shared.clone());
             tasks.push(Task::new("writer lane", move |stop| lane.run(queue, stop)));
             senders.push(sender);
         }

@@ -71,6 +71,14 @@ async fn what_is_not_there_or_not_right_is_refused_on_every_route(
     supplier.set_catalog(products(1));
     world.supplier("acme", "abc", &supplier, json!({})).await;
     world.sync("acme").await;
+    let all = async || {
+        let mut all = vec![];
+        for path in ["suppliers", "suppliers/acme/catalog", "suppliers/acme/sync-runs", "restock-orders"] {
+            all.push(world.get(&format!("/v1/{path}")).await.1);
+        }
+        all
+    };
+    let before = all().await;
     let id = "00000000-0000-7000-8000-000000000000";
     for path in
         ["suppliers/no", "suppliers/no/catalog", "suppliers/no/sync-runs", &format!("restock-orders/{id}")]
@@ -104,6 +112,7 @@ async fn what_is_not_there_or_not_right_is_refused_on_every_route(
     assert_eq!(world.post_empty(&format!("/v1/restock-orders/{id}/cancel")).await.0, 404);
     let key = world.request("POST", "/v1/suppliers/acme/sync").header("Idempotency-Key", "");
     assert_eq!(world.send(key).await.0, 400);
+    assert_eq!(all().await, before, "something was changed");
 }
 
 #[rstest]
