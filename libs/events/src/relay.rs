@@ -15,13 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     backoff::Backoff,
-    bus::{Bus, Message},
+    bus::Bus,
     measure,
-    outbox::table,
+    outbox::{Parcel, table},
 };
 
-/// Rows a round, and so messages in flight. More gains nothing: 256 already fill a broker's pipe.
-const BATCH_MAX: usize = 500;
+/// Messages in flight. More gains nothing: 256 already fill a broker's pipe.
+const IN_FLIGHT_MAX: usize = 500;
+
+/// Parcels a round looks at; it takes as many of them as have [`IN_FLIGHT_MAX`] messages together, and one at least.
+const PARCELS_MAX: u64 = 500;
 
 /// How long a commit that woke nobody (another process made it) waits at most.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -43,7 +46,7 @@ pub struct Relay {
 /// How a round ended.
 #[derive(Debug)]
 enum Round {
-    /// A full batch went out: there may be more.
+    /// There may be more.
     More,
     /// Everything that was there went out.
     Drained,
@@ -94,36 +97,67 @@ impl Relay {
 
     async fn round(&self) -> Result<Round, DbErr> {
         if self.db.get_database_backend() == DbBackend::Postgres {
-            // The lock keeps other replicas off these rows. A relay that dies lets go of them.
+            // The lock keeps other replicas off these parcels. A relay that dies lets go of them.
             let tx = self.db.begin().await?;
-            let rows =
-                oldest().lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).all(&tx).await?;
-            let round = self.publish(rows, &tx).await?;
+            let sizes = oldest().lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+            let round = self.publish(sizes.into_tuple().all(&tx).await?, &tx).await?;
             tx.commit().await?;
             Ok(round)
         } else {
             // A transaction held while publishing would keep the writer out of the whole database.
-            let rows = oldest().all(&self.db).await?;
-            self.publish(rows, &self.db).await
+            self.publish(oldest().into_tuple().all(&self.db).await?, &self.db).await
         }
     }
 
-    async fn publish<C: ConnectionTrait>(&self, rows: Vec<table::Model>, db: &C) -> Result<Round, DbErr> {
-        if rows.is_empty() {
+    async fn publish<C: ConnectionTrait>(&self, sizes: Vec<(i64, i64)>, db: &C) -> Result<Round, DbErr> {
+        let some = together(&sizes);
+        if some.is_empty() {
             return Ok(Round::Drained);
         }
-        let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
-        let results = self.bus.publish(rows.into_iter().map(Message::from).collect()).await;
-        let taken: Vec<i64> =
-            seqs.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(&seq, _)| seq).collect();
+        let all = some.len() == sizes.len() && (sizes.len() as u64) < PARCELS_MAX;
+        let parcels = table::Entity::find()
+            .filter(table::Column::Seq.is_in(some))
+            .order_by_asc(table::Column::Seq)
+            .all(db)
+            .await?;
+        let (taken, held) = self.send(parcels).await;
         if !taken.is_empty() {
             table::Entity::delete_many().filter(table::Column::Seq.is_in(taken)).exec(db).await?;
         }
-        Ok(match results.into_iter().find_map(Result::err) {
-            Some(error) => Round::Held(error.to_string()),
-            None if seqs.len() == BATCH_MAX => Round::More,
-            None => Round::Drained,
+        Ok(match held {
+            Some(reason) => Round::Held(reason),
+            None if all => Round::Drained,
+            None => Round::More,
         })
+    }
+
+    /// Publishes parcels. Says which the bus took whole, and why another stays; one of which a part was taken is
+    /// published again.
+    async fn send(&self, parcels: Vec<table::Model>) -> (Vec<i64>, Option<String>) {
+        let (mut messages, mut ends, mut held) = (vec![], vec![], None);
+        for parcel in parcels {
+            match Parcel::unpack(&parcel.packed) {
+                Ok(some) => {
+                    messages.extend(some);
+                    ends.push((parcel.seq, messages.len()));
+                }
+                Err(damaged) => held = Some(format!("outbox row {} is damaged: {damaged}", parcel.seq)),
+            }
+        }
+        let mut results = Vec::with_capacity(messages.len());
+        let mut messages = messages.into_iter().peekable();
+        while messages.peek().is_some() {
+            results.extend(self.bus.publish(messages.by_ref().take(IN_FLIGHT_MAX).collect()).await);
+        }
+        let (mut taken, mut start) = (vec![], 0);
+        for (seq, end) in ends {
+            match results[start..end].iter().find_map(|result| result.as_ref().err()) {
+                None => taken.push(seq),
+                Some(error) => held = Some(error.to_string()),
+            }
+            start = end;
+        }
+        (taken, held)
     }
 
     async fn measure(&self) {
@@ -132,7 +166,7 @@ impl Relay {
             DbBackend::Postgres => "extract(epoch FROM now() - min(created_at))::float8",
             _ => "(julianday('now') - julianday(min(created_at))) * 86400.0",
         };
-        let sql = format!("SELECT count(*) AS pending, {oldest} AS oldest FROM outbox");
+        let sql = format!("SELECT CAST(coalesce(sum(messages), 0) AS bigint) AS pending, {oldest} AS oldest FROM outbox");
         let row = self.db.query_one_raw(Statement::from_string(backend, sql)).await;
         let measured = row.and_then(|row| {
             let row = row.ok_or_else(|| DbErr::RecordNotFound("outbox".to_owned()))?;
@@ -145,8 +179,24 @@ impl Relay {
     }
 }
 
-/// The oldest rows. By `seq`, although commits are not in its order: whatever is late is simply found later,
-/// for nothing is remembered but the rows themselves.
+/// The oldest parcels, each with the number of its messages. By `seq`, although commits are not in its order:
+/// whatever is late is simply found later, for nothing is remembered but the parcels themselves.
 fn oldest() -> sea_orm::Select<table::Entity> {
-    table::Entity::find().order_by_asc(table::Column::Seq).limit(BATCH_MAX as u64)
+    table::Entity::find()
+        .select_only()
+        .columns([table::Column::Seq, table::Column::Messages])
+        .order_by_asc(table::Column::Seq)
+        .limit(PARCELS_MAX)
+}
+
+/// As many of the first parcels as have [`IN_FLIGHT_MAX`] messages together, and one at least.
+fn together(sizes: &[(i64, i64)]) -> Vec<i64> {
+    let most = i64::try_from(IN_FLIGHT_MAX).unwrap_or(i64::MAX);
+    let mut before = 0;
+    let fits = |&&(_, size): &&(i64, i64)| {
+        let fits = before < most;
+        before += size;
+        fits
+    };
+    sizes.iter().take_while(fits).map(|&(seq, _)| seq).collect()
 }

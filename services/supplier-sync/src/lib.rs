@@ -108,7 +108,7 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
     jobs::reseal(&app).await?;
     // Not the bus: without it suppliers, syncs and receipts go on, and events wait.
     let checks = vec![db::check(&app.db)];
-    Ok(Service { name: NAME, routes: http::routes(app.clone()), tasks: tasks(&app, bus), checks })
+    Ok(Service { name: NAME, routes: http::routes(app.clone()), grpc: None, tasks: tasks(&app, bus), checks })
 }
 
 /// Brings the suppliers' database up to date, as every start does too, and hands it over.

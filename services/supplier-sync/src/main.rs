@@ -1,6 +1,7 @@
 //! The process of supplier-sync alone.
 
 use events::Topology;
+use platform::hosting::Process;
 use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
@@ -8,7 +9,13 @@ use tokio_util::sync::CancellationToken;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    platform::hosting::main("supplier-sync", "supplier_sync.listen", async |config| {
+    let process = Process {
+        name: "supplier-sync",
+        listen_key: "supplier_sync.listen",
+        grpc_listen_key: None,
+        aliases: vec![],
+    };
+    platform::hosting::main(process, async |config| {
         let topology = Topology::standard(&config.text("bus.exchange")?, &config.text("bus.queue_prefix")?);
         let bus = events::connect(&config.text("bus.url")?, topology, CancellationToken::new())?;
         Ok(vec![supplier_sync::service(&config, bus).await?])

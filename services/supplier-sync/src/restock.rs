@@ -11,7 +11,7 @@ use crate::store::entities::{receipt, seen};
 use crate::store::{self, orders, receipts};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::restock::{Position, Terms, plan};
-use events::outbox::{self, Row};
+use events::outbox::{self, Entry};
 use events::{Event, Restock};
 use platform::telemetry;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -238,8 +238,8 @@ pub(crate) fn told(order: &order::Model, now: DateTime<Utc>) -> Restock {
 
 /// Writes an event into the outbox, in the transaction that makes it true.
 pub(crate) async fn announce(tx: &DatabaseTransaction, event: Event) -> Result<(), DbErr> {
-    let row = Row::new(crate::SOURCE, event, store::now(), telemetry::current_traceparent());
-    outbox::enqueue(tx, vec![row]).await
+    let entry = Entry::new(crate::SOURCE, event, store::now(), telemetry::current_traceparent());
+    outbox::enqueue(tx, vec![entry]).await
 }
 
 fn count(state: OrderState) {

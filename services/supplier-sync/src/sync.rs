@@ -12,7 +12,7 @@ use crate::store::entities::run::{self, RunCause};
 use crate::store::runs::Outcome;
 use crate::suppliers;
 use chrono::{DateTime, Utc};
-use events::outbox::{self, Row};
+use events::outbox::{self, Entry};
 use events::{CatalogProduct, CatalogUpdated, Event};
 use platform::{db, telemetry};
 use sea_orm::ConnectionTrait;
@@ -122,7 +122,7 @@ async fn apply(app: &App, run: &run::Model, name: &str, changes: &Changes) -> Re
 }
 
 /// What is listed first, then what is not any more.
-fn announcements(run: &run::Model, name: &str, changes: &Changes, now: DateTime<Utc>) -> Vec<Row> {
+fn announcements(run: &run::Model, name: &str, changes: &Changes, now: DateTime<Utc>) -> Vec<Entry> {
     let changed: Vec<&Product> =
         changes.added.iter().chain(&changes.updated).chain(&changes.delisted).collect();
     let event = |products: &[&Product]| CatalogUpdated {
@@ -136,7 +136,7 @@ fn announcements(run: &run::Model, name: &str, changes: &Changes, now: DateTime<
     changed
         .chunks(PRODUCTS_PER_EVENT)
         .map(|products| Event::SupplierCatalogUpdated(event(products)))
-        .map(|event| Row::new(crate::SOURCE, event, now, telemetry::current_traceparent()))
+        .map(|event| Entry::new(crate::SOURCE, event, now, telemetry::current_traceparent()))
         .collect()
 }
 

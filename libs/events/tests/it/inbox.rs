@@ -19,17 +19,22 @@ use crate::stand::{LIMIT, Stand, message};
 
 /// The stage's stock database, with both tables.
 pub(crate) async fn database(stage: &Stage) -> DatabaseConnection {
+    let db = empty_database(stage).await;
+    let manager = SchemaManager::new(&db);
+    tables::create_outbox(&manager).await.unwrap();
+    tables::outbox_in_parcels(&manager).await.unwrap();
+    tables::create_inbox(&manager).await.unwrap();
+    db
+}
+
+pub(crate) async fn empty_database(stage: &Stage) -> DatabaseConnection {
     let url = match stage.backend {
         Backend::Embedded => format!("{}?mode=rwc", stage.stock_url),
         Backend::Real => stage.stock_url.clone(),
     };
     let mut options = ConnectOptions::new(url);
     options.max_connections(8).sqlx_logging(false);
-    let db = Database::connect(options).await.unwrap();
-    let manager = SchemaManager::new(&db);
-    tables::create_outbox(&manager).await.unwrap();
-    tables::create_inbox(&manager).await.unwrap();
-    db
+    Database::connect(options).await.unwrap()
 }
 
 #[rstest]

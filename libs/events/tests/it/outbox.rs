@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use chrono::{DateTime, Utc};
 use events::{
     CatalogUpdated, Envelope, Event, Subscription, Verdict,
-    outbox::{Relay, Row, enqueue},
+    outbox::{Entry, Parcel, Relay, enqueue},
 };
 use rstest::rstest;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    inbox::database,
+    inbox::{database, empty_database},
     stand::{LIMIT, Recorder, Stand},
 };
 
 /// An event that only stock-updater consumes.
-fn row(supplier: &str) -> Row {
+fn entry(supplier: &str) -> Entry {
     let at = DateTime::from_timestamp(1_767_614_400, 0).unwrap();
     let event = Event::SupplierCatalogUpdated(CatalogUpdated {
         supplier_id: supplier.to_owned(),
@@ -30,25 +30,32 @@ fn row(supplier: &str) -> Row {
         sync_run_id: Uuid::now_v7(),
         timestamp: at,
     });
-    Row::new("/onhand/supplier-sync", event, at, Some("00-trace-01".to_owned()))
+    Entry::new("/onhand/supplier-sync", event, at, Some("00-trace-01".to_owned()))
 }
 
-fn rows(count: usize) -> Vec<Row> {
-    (0..count).map(|n| row(&n.to_string())).collect()
+fn entries(count: usize) -> Vec<Entry> {
+    (0..count).map(|n| entry(&n.to_string())).collect()
 }
 
-fn ids(rows: &[Row]) -> BTreeSet<String> {
-    rows.iter().map(|row| row.id.to_string()).collect()
+fn ids(entries: &[Entry]) -> BTreeSet<String> {
+    entries.iter().map(|entry| entry.id.to_string()).collect()
 }
 
-async fn commit(db: &DatabaseConnection, rows: Vec<Row>) {
+async fn commit(db: &DatabaseConnection, entries: Vec<Entry>) {
     let tx = db.begin().await.unwrap();
-    enqueue(&tx, rows).await.unwrap();
+    enqueue(&tx, entries).await.unwrap();
     tx.commit().await.unwrap();
 }
 
+/// Many transactions of 20 events each.
+async fn commit_apart(db: &DatabaseConnection, entries: &[Entry]) {
+    for some in entries.chunks(20) {
+        commit(db, some.to_vec()).await;
+    }
+}
+
 async fn left(db: &DatabaseConnection) -> i64 {
-    let count = Statement::from_string(db.get_database_backend(), "SELECT count(*) AS n FROM outbox");
+    let count = Statement::from_string(db.get_database_backend(), "SELECT CAST(coalesce(sum(messages), 0) AS bigint) AS n FROM outbox");
     db.query_one_raw(count).await.unwrap().unwrap().try_get("", "n").unwrap()
 }
 
@@ -78,9 +85,9 @@ async fn what_is_committed_is_published_and_what_is_rolled_back_is_not(
     let consumer = stand.durable("stock-updater");
     let relaying = relay(&stand, &db);
     let tx = db.begin().await.unwrap();
-    enqueue(&tx, rows(3)).await.unwrap();
+    enqueue(&tx, entries(3)).await.unwrap();
     tx.rollback().await.unwrap();
-    let committed = row("abc");
+    let committed = entry("abc");
     commit(&db, vec![committed.clone()]).await;
     relaying.wake.notify_one();
     is_empty(&db).await;
@@ -88,7 +95,7 @@ async fn what_is_committed_is_published_and_what_is_rolled_back_is_not(
     assert_eq!(consumer.ids(), [committed.id.to_string()]);
     assert_eq!(message.routing_key, "supplier_catalog_updated");
     assert_eq!(message.traceparent.as_deref(), Some("00-trace-01"));
-    assert_eq!(message.body, committed.body);
+    assert_eq!(message.body, committed.body.to_json());
     assert_eq!(Envelope::parse(&message.body).unwrap().id, committed.id);
 }
 
@@ -101,9 +108,9 @@ async fn a_commit_that_woke_nobody_is_found_all_the_same(
     let db = database(&stand.stage).await;
     let consumer = stand.durable("stock-updater");
     let _relaying = relay(&stand, &db);
-    commit(&db, rows(1)).await;
+    commit(&db, entries(1)).await;
     is_empty(&db).await;
-    commit(&db, rows(1)).await;
+    commit(&db, entries(1)).await;
     is_empty(&db).await;
     consumer.has(2).await;
 }
@@ -125,7 +132,7 @@ async fn rows_stay_while_the_bus_is_down_and_leave_when_it_is_back(
     }
     let stand = Stand::on(stage, &url);
     let db = database(&stand.stage).await;
-    let committed = rows(1200);
+    let committed = entries(1200);
     let relaying = relay(&stand, &db);
     for some in committed.chunks(100) {
         commit(&db, some.to_vec()).await;
@@ -154,8 +161,8 @@ async fn a_relay_that_is_stopped_in_the_middle_loses_nothing(
     let stand = Stand::new(backend).await;
     let db = database(&stand.stage).await;
     let consumer = stand.durable("stock-updater");
-    let committed = rows(5000);
-    commit(&db, committed.clone()).await;
+    let committed = entries(5000);
+    commit_apart(&db, &committed).await;
     for round in 1..=3 {
         let relaying = relay(&stand, &db);
         consumer.has(round * 700).await;
@@ -183,8 +190,8 @@ async fn relays_of_replicas_share_the_rows() {
     let stand = Stand::new(Backend::Real).await;
     let db = database(&stand.stage).await;
     let consumer = stand.durable("stock-updater");
-    let committed = rows(3000);
-    commit(&db, committed.clone()).await;
+    let committed = entries(3000);
+    commit_apart(&db, &committed).await;
     let _relaying = [relay(&stand, &db), relay(&stand, &db), relay(&stand, &db)];
     is_empty(&db).await;
     consumer.has(3000).await;
@@ -210,7 +217,7 @@ async fn a_poisoned_event_is_parked_and_leaves_the_outbox(
         }
     });
     stand.consume(Subscription::Durable("stock-updater"), consumer.clone());
-    let committed = rows(10);
+    let committed = entries(10);
     commit(&db, committed.clone()).await;
     let _relaying = relay(&stand, &db);
     is_empty(&db).await;
@@ -223,12 +230,68 @@ async fn a_poisoned_event_is_parked_and_leaves_the_outbox(
 }
 
 #[test]
-fn a_row_is_an_envelope_with_its_own_id() {
+fn an_entry_is_an_envelope_with_its_own_id() {
     let at: DateTime<Utc> = DateTime::from_timestamp(1_767_614_400, 0).unwrap();
-    let (row, other) = (row("abc"), row("abc"));
-    let envelope = Envelope::parse(row.body.as_bytes()).unwrap();
-    assert_eq!((envelope.id, envelope.time), (row.id, at));
-    assert_eq!(envelope.source, "/onhand/supplier-sync");
-    assert_eq!(envelope.id.get_version_num(), 7);
-    assert_ne!(row.id, other.id);
+    let (one, other) = (entry("abc"), entry("abc"));
+    assert_eq!((one.body.id, one.body.time), (one.id, at));
+    assert_eq!(one.body.source, "/onhand/supplier-sync");
+    assert_eq!(one.id.get_version_num(), 7);
+    assert_ne!(one.id, other.id);
+}
+
+#[test]
+fn what_was_packed_is_unpacked_byte_for_byte() {
+    let entries = entries(300);
+    let parcel = Parcel::of(&entries);
+    let messages = Parcel::unpack(&parcel.packed).unwrap();
+    assert_eq!(parcel.count, 300);
+    assert_eq!(messages.len(), 300);
+    for (entry, message) in entries.iter().zip(&messages) {
+        assert_eq!(message.id, entry.id.to_string());
+        assert_eq!(message.routing_key, entry.routing_key);
+        assert_eq!(message.traceparent, entry.traceparent);
+        assert_eq!(message.body, entry.body.to_json());
+    }
+    let plain: usize = messages.iter().map(|message| message.body.len()).sum();
+    assert!(parcel.packed.len() * 3 < plain, "{} of {plain} bytes", parcel.packed.len());
+}
+
+#[test]
+fn a_damaged_parcel_is_an_error_and_no_messages() {
+    let mut packed = Parcel::of(&entries(3)).packed;
+    assert!(Parcel::unpack(&packed[..packed.len() - 1]).is_err());
+    packed[..4].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(Parcel::unpack(&packed).is_err());
+    assert!(Parcel::unpack(&[]).is_err());
+}
+
+/// Rows of the table as it was before parcels.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_before_parcels_came_is_published_after(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let stand = Stand::new(backend).await;
+    let db = empty_database(&stand.stage).await;
+    let manager = sea_orm_migration::SchemaManager::new(&db);
+    events::tables::create_outbox(&manager).await.unwrap();
+    let committed = entries(700);
+    for entry in &committed {
+        let insert = "INSERT INTO outbox (id, routing_key, body, traceparent) VALUES ($1, $2, $3, $4)";
+        let values = [
+            entry.id.into(),
+            entry.routing_key.clone().into(),
+            entry.body.to_json().into(),
+            entry.traceparent.clone().into(),
+        ];
+        let insert = Statement::from_sql_and_values(db.get_database_backend(), insert, values);
+        db.execute_raw(insert).await.unwrap();
+    }
+    events::tables::outbox_in_parcels(&manager).await.unwrap();
+    let consumer = stand.durable("stock-updater");
+    let _relaying = relay(&stand, &db);
+    is_empty(&db).await;
+    consumer.has(700).await;
+    assert_eq!(BTreeSet::from_iter(consumer.ids()), ids(&committed));
+    assert_eq!(consumer.deliveries()[0].message.traceparent.as_deref(), Some("00-trace-01"));
 }

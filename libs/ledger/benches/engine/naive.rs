@@ -101,11 +101,10 @@ async fn tell(
         timestamp: now,
         command_id,
     });
-    let told = outbox::Row::new("/stock-updater", event, now, None);
-    sqlx::query("INSERT INTO outbox (id, routing_key, body, created_at) VALUES ($1, $2, $3, now())")
-        .bind(told.id)
-        .bind(told.routing_key)
-        .bind(told.body)
+    let told = outbox::Parcel::of(&[outbox::Entry::new("/stock-updater", event, now, None)]);
+    sqlx::query("INSERT INTO outbox (messages, packed, created_at) VALUES ($1, $2, now())")
+        .bind(told.count)
+        .bind(told.packed)
         .execute(tx)
         .await?;
     Ok(())

@@ -1,6 +1,7 @@
 //! The migrations of the stock database, oldest first. A merged one never changes.
 
 mod m20261121_000001_stock;
+mod m20261121_000002_stock_in_full;
 
 use sea_orm_migration::prelude::*;
 
@@ -10,6 +11,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_stock::Migration)]
+        vec![Box::new(m20261121_000001_stock::Migration), Box::new(m20261121_000002_stock_in_full::Migration)]
     }
 }

@@ -152,8 +152,8 @@ impl Batch {
             self.recording.happened(event, &self.stock, &cause, &mut self.touched);
         }
         let news = announce(request, command_id, &events, &before, &self.stock, self.now);
-        let row = |event| events::outbox::Row::new(super::SOURCE, event, self.now, traceparent.clone());
-        self.recording.outbox.extend(news.into_iter().map(row));
+        let entry = |event| events::outbox::Entry::new(super::SOURCE, event, self.now, traceparent.clone());
+        self.recording.news.extend(news.into_iter().map(entry));
     }
 
     fn done(&self, request: &Request, command_id: Uuid) -> Done {

@@ -1,21 +1,31 @@
 //! A lane's own connection: what it reads under lock, and what it writes, on either database.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::{Command, HoldId, ItemId, Location, Stock, Timestamp};
+use domain::{Command, HoldId, Item, ItemId, Location, Timestamp};
 use platform::db::DbConfig;
 use uuid::Uuid;
 
 use super::batch::{Job, Loaded};
 use super::recording::Recording;
-use super::rows::{HoldRow, ItemRow, LevelRow, StoredKey, holds};
+use super::rows::{HoldRow, ItemRow, StoredKey, holds, stock};
 use super::{postgres, sqlite};
 
 /// An open connection, owned by one lane alone: no pool can hand it to anybody while a transaction is open.
 pub(super) enum Connection {
     Postgres(sqlx::PgConnection),
     Sqlite(sqlx::SqliteConnection),
+}
+
+/// How a batch goes about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Approach {
+    /// Which commands to look up first.
+    pub(super) keys: Keys,
+    /// Whether to lock the items before they are read. Without, two batches may decide on the same item: then the
+    /// ledger, whose key is item and version, takes the rows of one and refuses the other.
+    pub(super) locked: bool,
 }
 
 /// Which commands to look up before they are decided.
@@ -47,7 +57,9 @@ pub(super) enum StoreError {
 pub(super) enum Remedy {
     /// The connection is of no more use, and what became of an open commit is not known.
     Reconnect,
-    /// Somebody was faster. Look again.
+    /// Somebody else recorded the next version of an item. Lock the items, and look again.
+    Lock,
+    /// Somebody was faster otherwise; most likely the same command was done before. Look again.
     Again,
     /// One of the commands cannot be recorded; each on its own will show which.
     Apart,
@@ -65,6 +77,7 @@ impl StoreError {
         let Some(database) = error.as_database_error() else { return Remedy::Reconnect };
         let code = database.code().unwrap_or_default();
         match code.as_ref() {
+            "23505" if database.constraint() == Some(LEDGER_KEY) => Remedy::Lock,
             // PostgreSQL: unique violation, serialization failure, deadlock.
             "23505" | "40001" | "40P01" => Remedy::Again,
             // PostgreSQL: lock not available, statement timeout.
@@ -77,6 +90,9 @@ impl StoreError {
         }
     }
 }
+
+/// The primary key of the ledger: item and version.
+const LEDGER_KEY: &str = "inventory_transactions_pkey";
 
 /// A lane's statements find their rows by key, however many there are. Told so, PostgreSQL plans each of them
 /// once and never reads a whole table because it was small on the day of the plan.
@@ -100,21 +116,6 @@ impl Connection {
         Ok(Connection::Sqlite(options.connect().await?))
     }
 
-    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
-        match self {
-            Connection::Postgres(pg) => postgres::run(pg, "BEGIN").await,
-            // The write lock at once: upgrading a read lock later could only fail.
-            Connection::Sqlite(sqlite) => sqlite::run(sqlite, "BEGIN IMMEDIATE").await,
-        }
-    }
-
-    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
-        match self {
-            Connection::Postgres(pg) => postgres::run(pg, "COMMIT").await,
-            Connection::Sqlite(sqlite) => sqlite::run(sqlite, "COMMIT").await,
-        }
-    }
-
     pub(super) async fn rollback(&mut self) -> Result<(), StoreError> {
         match self {
             Connection::Postgres(pg) => postgres::run(pg, "ROLLBACK").await,
@@ -131,13 +132,15 @@ impl Connection {
         Ok(rows.into_iter().map(|row| row.location()).collect())
     }
 
-    /// Locks the items of the jobs in id order, then loads what the decisions need.
+    /// Loads what the decisions need. SQLite, and PostgreSQL when `approach` says so, lock the items first, in the
+    /// order of their ids: then this begins the transaction that [`Connection::record`] ends.
     pub(super) async fn load(
         &mut self,
         jobs: &[Job],
         locations: Arc<[Location]>,
-        keys: Keys,
+        approach: Approach,
     ) -> Result<Loaded, StoreError> {
+        self.begin(approach).await?;
         let commands = || jobs.iter().map(|job| &job.request.command);
         let named: Vec<Uuid> = unique(commands().filter_map(Command::hold).map(|HoldId(id)| id));
         let mut ids: Vec<Uuid> = commands().flat_map(Command::items).map(|ItemId(id)| id).collect();
@@ -145,37 +148,25 @@ impl Connection {
             ids.extend(self.items_of(&named).await?);
         }
         let ids = unique(ids);
-        let mut stock = Stock { locations, ..Stock::default() };
-        for row in self.lock(&ids).await? {
-            let item = row.parse()?;
-            stock.items.insert(item.identity.id, item);
-        }
-        // Levels and holds are read after the locks are held: only then do they stand still.
-        let (now, levels) = self.levels(&ids).await?;
-        let kept: HashSet<_> = levels.iter().map(LevelRow::place).collect();
-        let mut reserved = Vec::new();
-        for row in levels {
-            let (item, location) = row.place();
-            let level = row.level();
-            if level.reserved > 0 {
-                reserved.push(item.0);
-            }
-            if let Some(item) = stock.items.get_mut(&item) {
-                item.levels.insert(location, level);
-            }
-        }
+        let (clock, rows) = self.items(&ids, approach).await?;
+        // A clock that was set back does not turn a history around.
+        let now = rows.iter().map(|row| row.updated_at).fold(clock, Timestamp::max);
+        let (mut stock, kept) = stock(rows, locations)?;
+        // Holds are read after their items: one that changes in between takes its item's version along.
+        let reserved = |item: &&Item| item.levels.values().any(|level| level.reserved > 0);
+        let reserved: Vec<Uuid> = stock.items.values().filter(reserved).map(|item| item.identity.id.0).collect();
         let mut found = if named.is_empty() { vec![] } else { self.holds(&named).await? };
         if !reserved.is_empty() {
             found.extend(self.overdue(&unique(reserved), now).await?);
         }
         stock.holds = holds(found)?;
         self.load_rivals(jobs, &mut stock).await?;
-        let keys = self.load_keys(jobs, keys).await?;
+        let keys = self.load_keys(jobs, approach.keys).await?;
         Ok(Loaded { stock, kept, keys, now })
     }
 
     /// Items that have a name of one that is to be created.
-    async fn load_rivals(&mut self, jobs: &[Job], stock: &mut Stock) -> Result<(), StoreError> {
+    async fn load_rivals(&mut self, jobs: &[Job], stock: &mut domain::Stock) -> Result<(), StoreError> {
         let mut names = Vec::new();
         for job in jobs {
             if let Command::CreateItem(new) = &job.request.command {
@@ -190,9 +181,9 @@ impl Connection {
             Connection::Postgres(pg) => postgres::items_named(pg, &names).await?,
             Connection::Sqlite(sqlite) => sqlite::items_named(sqlite, &names).await?,
         };
-        for row in rows {
-            let item = row.parse()?;
-            stock.items.entry(item.identity.id).or_insert(item);
+        let (rivals, _) = super::rows::stock(rows, Arc::clone(&stock.locations))?;
+        for (id, rival) in rivals.items {
+            stock.items.entry(id).or_insert(rival);
         }
         Ok(())
     }
@@ -226,18 +217,29 @@ impl Connection {
         }
     }
 
-    async fn lock(&mut self, items: &[Uuid]) -> Result<Vec<ItemRow>, StoreError> {
+    async fn begin(&mut self, approach: Approach) -> Result<(), StoreError> {
         match self {
-            Connection::Postgres(pg) => postgres::lock(pg, items).await,
-            Connection::Sqlite(sqlite) => sqlite::lock(sqlite, items).await,
+            Connection::Postgres(pg) if approach.locked => postgres::run(pg, "BEGIN").await,
+            Connection::Postgres(_) => Ok(()),
+            // The write lock at once: upgrading a read lock later could only fail.
+            Connection::Sqlite(sqlite) => sqlite::run(sqlite, "BEGIN IMMEDIATE").await,
         }
     }
 
-    /// The levels of the items, and what time it is by the database's clock.
-    async fn levels(&mut self, items: &[Uuid]) -> Result<(Timestamp, Vec<LevelRow>), StoreError> {
+    /// The items with their levels, as they were at one instant, and what time it is by the database's clock.
+    async fn items(
+        &mut self,
+        items: &[Uuid],
+        approach: Approach,
+    ) -> Result<(Timestamp, Vec<ItemRow>), StoreError> {
         match self {
-            Connection::Postgres(pg) => postgres::levels(pg, items).await,
-            Connection::Sqlite(sqlite) => sqlite::levels(sqlite, items).await,
+            Connection::Postgres(pg) => {
+                if approach.locked {
+                    postgres::lock(pg, items).await?;
+                }
+                postgres::items(pg, items).await
+            }
+            Connection::Sqlite(sqlite) => sqlite::items(sqlite, items).await,
         }
     }
 
@@ -255,16 +257,19 @@ impl Connection {
         }
     }
 
-    /// Writes all of it.
-    pub(super) async fn record(&mut self, recording: &Recording) -> Result<(), StoreError> {
+    /// Writes all of it, durably.
+    pub(super) async fn record(&mut self, recording: &Recording, approach: Approach) -> Result<(), StoreError> {
         match self {
-            Connection::Postgres(pg) => postgres::record(pg, recording).await,
-            Connection::Sqlite(sqlite) => sqlite::record(sqlite, recording).await,
+            Connection::Postgres(pg) => postgres::record(pg, recording, approach.locked).await,
+            Connection::Sqlite(sqlite) => {
+                sqlite::record(sqlite, recording).await?;
+                sqlite::run(sqlite, "COMMIT").await
+            }
         }
     }
 }
 
-/// In order and once each: locks are taken in the order of ids.
+/// In order and once each: rows are locked, and changed, in the order of their items' ids.
 fn unique(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
     let mut ids: Vec<Uuid> = ids.into_iter().collect();
     ids.sort_unstable();

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Job, decide_all};
-use super::connection::{Connection, Keys, Remedy, StoreError};
+use super::connection::{Approach, Connection, Keys, Remedy, StoreError};
 use crate::request::{Answer, Unanswered};
 
 /// How often a batch is tried before its callers are told that the database is not available. With the waits
@@ -28,6 +28,8 @@ const LOCATIONS_MAX_AGE: Duration = Duration::from_secs(1);
 
 /// How long after a repeated request more of them are expected: clients that were cut off come back together.
 const REPEATS_LAST: Duration = Duration::from_secs(10);
+/// How long after a lost race for an item more of them are expected: another replica sells the same items.
+const CONTENTION_LASTS: Duration = Duration::from_secs(10);
 
 /// What a lane has in common with the others.
 #[derive(Clone)]
@@ -49,6 +51,8 @@ pub(super) struct Lane {
     locations: Option<Known>,
     /// When a request was last given again.
     repeated: Option<Instant>,
+    /// When somebody else last recorded the next version of an item of ours.
+    contended: Option<Instant>,
 }
 
 /// The locations, when they were read, and how often they had been changed here by then.
@@ -70,6 +74,7 @@ impl Lane {
             connection: None,
             locations: None,
             repeated: None,
+            contended: None,
         }
     }
 
@@ -119,19 +124,22 @@ impl Lane {
             if began.elapsed() > PATIENCE {
                 break;
             }
-            // From the second time on a commit of the first may have gone through unseen: every command is
-            // looked up before it is decided again.
-            let keys = if attempt == 0 { self.keys() } else { Keys::All };
+            let approach = self.approach(attempt);
             let limit = Duration::from_millis(self.database.statement_timeout_ms) + SILENCE;
-            let error = match tokio::time::timeout(limit, self.transaction(jobs, keys)).await {
+            let error = match tokio::time::timeout(limit, self.transaction(jobs, approach)).await {
                 Ok(Ok(answers)) => return Ok(answers),
                 Ok(Err(error)) => error,
                 Err(_) => StoreError::Silent,
             };
             remedy = error.remedy();
-            if remedy == Remedy::Again && keys == Keys::None {
-                // Most likely somebody asks for something again. Nothing is wrong and nothing is waited for.
+            // What was done in good faith did not hold. Nothing is wrong, and nothing is waited for.
+            if remedy == Remedy::Again && approach.keys == Keys::None {
                 self.repeated = Some(Instant::now());
+                self.recover(remedy).await;
+                continue;
+            }
+            if remedy == Remedy::Lock && !approach.locked {
+                self.contended = Some(Instant::now());
                 self.recover(remedy).await;
                 continue;
             }
@@ -146,14 +154,22 @@ impl Lane {
         Err(remedy)
     }
 
-    /// Requests are rarely repeated, and looking for a key costs as much as writing it: so a key is written in good
-    /// faith, and if it was there already the batch is undone and decided again with all of them looked up. While
-    /// requests are being repeated they are looked up at once.
-    fn keys(&self) -> Keys {
-        match self.repeated {
-            Some(at) if at.elapsed() < REPEATS_LAST => Keys::Callers,
-            Some(_) | None => Keys::None,
+    /// In good faith: requests are rarely repeated, and lanes rarely meet at an item. Looking for a key costs as much
+    /// as writing it, and locking a row as much as changing it; so a batch is read, decided and written in one
+    /// statement each, and what it took for granted is refused by the primary keys of the two tables if it is not so.
+    /// While requests are being repeated keys are looked up at once, and while others sell the same items they are
+    /// locked.
+    ///
+    /// From the second attempt on a commit of the first may have gone through unseen: every command is looked up
+    /// before it is decided again.
+    fn approach(&self, attempt: u32) -> Approach {
+        let lately = |at: Option<Instant>, lasts| at.is_some_and(|at| at.elapsed() < lasts);
+        if attempt > 0 {
+            return Approach { keys: Keys::All, locked: true };
         }
+        let repeated = lately(self.repeated, REPEATS_LAST);
+        let keys = if repeated { Keys::Callers } else { Keys::None };
+        Approach { keys, locked: lately(self.contended, CONTENTION_LASTS) }
     }
 
     async fn recover(&mut self, remedy: Remedy) {
@@ -170,16 +186,14 @@ impl Lane {
     async fn transaction(
         &mut self,
         jobs: &[Job],
-        keys: Keys,
+        approach: Approach,
     ) -> Result<Vec<Result<Answer, Unanswered>>, StoreError> {
         let locations = self.locations().await?;
         let connection = self.connection().await?;
-        connection.begin().await?;
-        let loaded = connection.load(jobs, locations, keys).await?;
+        let loaded = connection.load(jobs, locations, approach).await?;
         let (answers, recording) = decide_all(jobs, loaded);
-        connection.record(&recording).await?;
-        connection.commit().await?;
-        if !recording.outbox.is_empty() {
+        connection.record(&recording, approach).await?;
+        if !recording.news.is_empty() {
             self.shared.wake.notify_one();
         }
         if answers.iter().flatten().any(|answer| answer.replayed) {

@@ -26,7 +26,8 @@ pub(super) struct Recording {
     pub(super) holds: Vec<HoldRow>,
     pub(super) ended: Vec<EndedRow>,
     pub(super) keys: Vec<KeyRow>,
-    pub(super) outbox: Vec<outbox::Row>,
+    /// What others are told of it.
+    pub(super) news: Vec<outbox::Entry>,
 }
 
 /// An item's version and its units over all locations.
@@ -135,7 +136,7 @@ impl Recording {
             holds: vec![],
             ended: vec![],
             keys: vec![],
-            outbox: vec![],
+            news: vec![],
         }
     }
 
@@ -216,6 +217,8 @@ impl Recording {
             let row = LevelRow { item, location, level };
             if kept.contains(&(item, location)) { self.levels.push(row) } else { self.new_levels.push(row) }
         }
+        // As items: of two batches that want the same keys one waits, and not each for the other.
+        self.keys.sort_unstable_by(|a, b| (&a.scope, &a.key).cmp(&(&b.scope, &b.key)));
     }
 }
 

@@ -1,16 +1,19 @@
 //! Rows as they are read, the same from both databases, and what they mean.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use domain::{
-    Attributes, Hold, HoldId, HoldLine, HoldStatus, Identity, Item, ItemId, Level, LocationId, Name, Sku,
-    Timestamp,
+    Attributes, Hold, HoldId, HoldLine, HoldStatus, Identity, Item, ItemId, Level, Location, LocationId, Name,
+    Sku, Stock, Timestamp,
 };
 use uuid::Uuid;
 
 use super::connection::StoreError;
 use super::recording::KeyRow;
 
+/// One level of an item, or an item without any.
 #[derive(sqlx::FromRow)]
 pub(super) struct ItemRow {
     id: Uuid,
@@ -24,17 +27,13 @@ pub(super) struct ItemRow {
     reorder_quantity: i64,
     is_active: bool,
     version: i64,
-}
-
-#[derive(sqlx::FromRow)]
-pub(super) struct LevelRow {
-    pub(super) inventory_item_id: Uuid,
-    pub(super) warehouse_id: Uuid,
-    available_quantity: i64,
-    reserved_quantity: i64,
-    damaged_quantity: i64,
-    quality_control_quantity: i64,
-    incoming_quantity: i64,
+    pub(super) updated_at: Timestamp,
+    warehouse_id: Option<Uuid>,
+    available: Option<i64>,
+    reserved: Option<i64>,
+    damaged: Option<i64>,
+    quality_control: Option<i64>,
+    incoming: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -64,7 +63,19 @@ pub(super) struct LocationRow {
 }
 
 impl ItemRow {
-    pub(super) fn parse(self) -> Result<Item, StoreError> {
+    fn level(&self) -> Option<(LocationId, Level)> {
+        let units = |column: Option<i64>| column.unwrap_or(0);
+        let level = Level {
+            available: units(self.available),
+            reserved: units(self.reserved),
+            damaged: units(self.damaged),
+            quality_control: units(self.quality_control),
+            incoming: units(self.incoming),
+        };
+        self.warehouse_id.map(|id| (LocationId(id), level))
+    }
+
+    fn item(self) -> Result<Item, StoreError> {
         let bad = |error| StoreError::Row(format!("inventory_items {}: {error}", self.id));
         let sku = |text: String| Sku::try_from(text).map_err(bad);
         let name = |text: String| Name::try_from(text).map_err(bad);
@@ -89,20 +100,28 @@ impl ItemRow {
     }
 }
 
-impl LevelRow {
-    pub(super) fn place(&self) -> (ItemId, LocationId) {
-        (ItemId(self.inventory_item_id), LocationId(self.warehouse_id))
-    }
+/// A level that has a row.
+type Place = (ItemId, LocationId);
 
-    pub(super) fn level(&self) -> Level {
-        Level {
-            available: self.available_quantity,
-            reserved: self.reserved_quantity,
-            damaged: self.damaged_quantity,
-            quality_control: self.quality_control_quantity,
-            incoming: self.incoming_quantity,
+/// Puts items and their levels together, and says which levels there are rows of.
+pub(super) fn stock(
+    rows: Vec<ItemRow>,
+    locations: Arc<[Location]>,
+) -> Result<(Stock, HashSet<Place>), StoreError> {
+    let mut stock = Stock { locations, ..Stock::default() };
+    let mut kept = HashSet::with_capacity(rows.len());
+    for row in rows {
+        let (id, level) = (ItemId(row.id), row.level());
+        let item = match stock.items.entry(id) {
+            Entry::Occupied(item) => item.into_mut(),
+            Entry::Vacant(place) => place.insert(row.item()?),
+        };
+        if let Some((location, level)) = level {
+            item.levels.insert(location, level);
+            kept.insert((id, location));
         }
     }
+    Ok((stock, kept))
 }
 
 /// Puts the lines of holds together. A line that was found twice is one line.

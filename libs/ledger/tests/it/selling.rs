@@ -170,13 +170,13 @@ async fn an_items_events_carry_its_versions_without_a_gap(
     let books = open(backend).await;
     let item = books.item("TEA", 50).await;
     join_all((0..30).map(|_| books.does(sell(item, 1)))).await;
-    let sql = "SELECT body FROM outbox ORDER BY seq";
+    let sql = "SELECT packed FROM outbox ORDER BY seq";
     let statement = sea_orm::Statement::from_string(books.db.get_database_backend(), sql);
     let rows = books.db.query_all_raw(statement).await.unwrap();
-    let bodies = rows.iter().map(|row| row.try_get::<String>("", "body").unwrap());
+    let parcels = rows.iter().map(|row| row.try_get::<Vec<u8>>("", "packed").unwrap());
     let mut versions = HashSet::new();
-    for body in bodies {
-        let envelope = events::Envelope::parse(body.as_bytes()).unwrap();
+    for message in parcels.flat_map(|packed| events::outbox::Parcel::unpack(&packed).unwrap()) {
+        let envelope = events::Envelope::parse(&message.body).unwrap();
         if let events::Event::StockUpdated(stock) = envelope.event {
             assert_eq!(stock.new_stock - stock.previous_stock, stock.change_amount);
             versions.insert(stock.subject.version);

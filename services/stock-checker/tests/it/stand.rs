@@ -9,6 +9,7 @@ use events::{Bus, Message, StockUpdated, Subject, Topology};
 use ledger::{By, Done, ItemView, Migrator, Reader, Request, Writer, WriterConfig};
 use platform::config::Config;
 use platform::db::DbConfig;
+use platform::hosting::Listeners;
 use reqwest::Response;
 use sea_orm::DatabaseConnection;
 use serde_json::Value;
@@ -31,6 +32,8 @@ pub(crate) struct Stand {
     wake: Arc<Notify>,
     client: reqwest::Client,
     url: String,
+    /// For gRPC.
+    pub(crate) calls_url: String,
     stop: CancellationToken,
 }
 
@@ -79,9 +82,21 @@ pub(crate) async fn silent(backend: Backend, settings: &[(&str, &str)]) -> Stand
         spawn(task.run(stop.clone()));
     }
     let bus = events::connect(&stage.bus_url, topology(&stage), stop.clone()).unwrap();
-    let url = checker(&config, &bus, &stop).await;
+    let (url, calls_url) = checker(&config, &bus, &stop).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    Stand { reader: Reader::new(db.clone()), stage, config, db, bus, writer, wake, client, url, stop }
+    Stand {
+        reader: Reader::new(db.clone()),
+        stage,
+        config,
+        db,
+        bus,
+        writer,
+        wake,
+        client,
+        url,
+        calls_url,
+        stop,
+    }
 }
 
 /// Only this service's queue: nobody else is there to consume the others.
@@ -91,13 +106,16 @@ fn topology(stage: &Stage) -> Topology {
     topology
 }
 
-async fn checker(config: &Config, bus: &Arc<dyn Bus>, stop: &CancellationToken) -> String {
+/// Where it answers requests, and calls.
+async fn checker(config: &Config, bus: &Arc<dyn Bus>, stop: &CancellationToken) -> (String, String) {
     let service = stock_checker::service(config, Arc::clone(bus)).await.unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let urls = [&http, &grpc].map(|listener| format!("http://{}", listener.local_addr().unwrap()));
+    let listeners = Listeners { http, grpc: Some(grpc) };
     let (config, stop) = (config.clone(), stop.clone());
-    spawn(async move { platform::hosting::serve(listener, &config, vec![service], stop).await.unwrap() });
-    url
+    spawn(async move { platform::hosting::serve(listeners, &config, vec![service], stop).await.unwrap() });
+    urls.into()
 }
 
 pub(crate) fn quantity(units: i64) -> Quantity {
@@ -140,7 +158,7 @@ impl Stand {
     /// One more, at another broker.
     pub(crate) async fn replica_at(&self, bus_url: &str) -> String {
         let bus = events::connect(bus_url, topology(&self.stage), self.stop.clone()).unwrap();
-        checker(&self.config, &bus, &self.stop).await
+        checker(&self.config, &bus, &self.stop).await.0
     }
 
     pub(crate) async fn does(&self, command: Command) -> Done {
@@ -192,11 +210,11 @@ impl Stand {
             command_id: Uuid::now_v7(),
             subject: subject(view),
         });
-        let row = events::outbox::Row::new("test", event, timestamp, None);
+        let row = events::outbox::Entry::new("test", event, timestamp, None);
         Message {
             id: row.id.to_string(),
             routing_key: row.routing_key,
-            body: row.body.into(),
+            body: row.body.to_json().into(),
             traceparent: None,
         }
     }

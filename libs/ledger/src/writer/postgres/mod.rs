@@ -9,10 +9,14 @@ use uuid::Uuid;
 pub(super) use record::record;
 
 use super::connection::StoreError;
-use super::rows::{HoldRow, ItemRow, LevelRow, LocationRow, StoredKey};
+use super::rows::{HoldRow, ItemRow, LocationRow, StoredKey};
 
-const ITEM: &str = "id, product_id, variant_id, sku, name, owner, supplier_id, reorder_point, reorder_quantity, \
-                    is_active, version";
+/// An item with one of its levels.
+const ITEM: &str = "i.id, i.product_id, i.variant_id, i.sku, i.name, i.owner, i.supplier_id, i.reorder_point, \
+     i.reorder_quantity, i.is_active, i.version, i.updated_at, l.warehouse_id, l.available_quantity AS available, \
+     l.reserved_quantity AS reserved, l.damaged_quantity AS damaged, l.quality_control_quantity AS quality_control, \
+     l.incoming_quantity AS incoming";
+const LEVELS: &str = "LEFT JOIN inventory_locations l ON l.inventory_item_id = i.id";
 const HOLD: &str = "id, inventory_item_id, warehouse_id, quantity, status, expires_at";
 
 /// A statement without parameters or rows, not prepared: one round trip.
@@ -32,38 +36,40 @@ pub(super) async fn items_of(pg: &mut PgConnection, holds: &[Uuid]) -> Result<Ve
 }
 
 /// `NO KEY`: rows that refer to an item may be written meanwhile, changes of the item may not.
-pub(super) async fn lock(pg: &mut PgConnection, items: &[Uuid]) -> Result<Vec<ItemRow>, StoreError> {
-    let sql = format!("SELECT {ITEM} FROM inventory_items WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE");
-    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(items).fetch_all(pg).await?)
+pub(super) async fn lock(pg: &mut PgConnection, items: &[Uuid]) -> Result<(), StoreError> {
+    let sql = "SELECT 1 FROM inventory_items WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
+    sqlx::query(sql).bind(items).execute(pg).await?;
+    Ok(())
 }
 
 pub(super) async fn items_named(pg: &mut PgConnection, names: &[String]) -> Result<Vec<ItemRow>, StoreError> {
-    let sql = format!("SELECT {ITEM} FROM inventory_items WHERE sku = ANY($1) OR product_id = ANY($1)");
+    let sql = format!(
+        "SELECT {ITEM} FROM inventory_items i {LEVELS} WHERE i.sku = ANY($1) OR i.product_id = ANY($1)"
+    );
     Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(names).fetch_all(pg).await?)
 }
 
-/// One row at least for each id, so that the clock is always in the answer.
-pub(super) async fn levels(
+/// A row a level. The last row has no item: the clock is in the answer also when nothing else is.
+pub(super) async fn items(
     pg: &mut PgConnection,
     items: &[Uuid],
-) -> Result<(Timestamp, Vec<LevelRow>), StoreError> {
-    let sql = "SELECT clock_timestamp() AS now, l.inventory_item_id, l.warehouse_id, l.available_quantity,
-                      l.reserved_quantity, l.damaged_quantity, l.quality_control_quantity, l.incoming_quantity
-               FROM unnest($1::uuid[]) AS asked(id)
-               LEFT JOIN inventory_locations l ON l.inventory_item_id = asked.id
-               UNION ALL SELECT clock_timestamp(), NULL, NULL, NULL, NULL, NULL, NULL, NULL";
-    let rows = sqlx::query(sql).bind(items).fetch_all(pg).await?;
-    let mut now = None;
-    let mut levels = Vec::with_capacity(rows.len());
-    for row in &rows {
-        now = now.max(Some(row.try_get::<Timestamp, _>("now")?));
-        if row.try_get::<Option<Uuid>, _>("warehouse_id")?.is_some() {
-            levels.push(LevelRow::from_row(row)?);
-        }
-    }
-    let now = now.ok_or_else(|| StoreError::Row("the clock gave no time".to_owned()))?;
-    Ok((now, levels))
+) -> Result<(Timestamp, Vec<ItemRow>), StoreError> {
+    let sql = format!(
+        "SELECT clock_timestamp() AS now, {ITEM} FROM unnest($1::uuid[]) AS asked(id)
+         JOIN inventory_items i ON i.id = asked.id {LEVELS}
+         UNION ALL SELECT clock_timestamp(), {NOTHING}"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(items).fetch_all(pg).await?;
+    let Some((clock, rows)) = rows.split_last() else {
+        return Err(StoreError::Row("the clock gave no time".to_owned()));
+    };
+    let items: Vec<ItemRow> = rows.iter().map(ItemRow::from_row).collect::<Result<_, _>>()?;
+    Ok((clock.try_get("now")?, items))
 }
+
+/// As many columns as [`ITEM`] has.
+const NOTHING: &str = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+     NULL, NULL";
 
 pub(super) async fn holds(pg: &mut PgConnection, holds: &[Uuid]) -> Result<Vec<HoldRow>, StoreError> {
     let sql = format!("SELECT {HOLD} FROM inventory_reservations WHERE id = ANY($1)");

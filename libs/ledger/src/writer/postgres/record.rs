@@ -1,66 +1,91 @@
 //! What a batch came to, written set by set.
 
 use domain::{Item, Timestamp};
+use events::outbox::Parcel;
 use sqlx::PgConnection;
-use uuid::Uuid;
 
+use super::run;
 use crate::writer::connection::StoreError;
-use crate::writer::recording::{HoldRow, LedgerRow, LevelRow, Recording};
+use crate::writer::recording::{LedgerRow, LevelRow, Recording};
 
-/// Writes all of it: what every batch has in one statement, what few have in one each.
+/// Writes all of it: what most batches have in one statement, which then is the transaction; what few have in one
+/// each, before it. `begun`: the transaction is open already.
 pub(in crate::writer) async fn record(
     pg: &mut PgConnection,
     recording: &Recording,
+    begun: bool,
 ) -> Result<(), StoreError> {
-    if !recording.created.is_empty() {
-        insert_items(pg, &recording.created, recording.at).await?;
+    let Recording { created, attributes, new_levels, ledger, keys, at, .. } = recording;
+    let rare = !(created.is_empty() && attributes.is_empty() && new_levels.is_empty());
+    if rare && !begun {
+        run(pg, "BEGIN").await?;
     }
-    if !recording.attributes.is_empty() {
-        update_attributes(pg, &recording.attributes).await?;
+    if !created.is_empty() {
+        insert_items(pg, created, *at).await?;
     }
-    if !recording.new_levels.is_empty() {
-        insert_levels(pg, &recording.new_levels, recording.at).await?;
+    if !attributes.is_empty() {
+        update_attributes(pg, attributes).await?;
     }
-    if !recording.holds.is_empty() {
-        insert_holds(pg, &recording.holds, recording.at).await?;
+    if !new_levels.is_empty() {
+        insert_levels(pg, new_levels, *at).await?;
     }
-    if !recording.ended.is_empty() {
-        end_holds(pg, recording).await?;
+    if !(ledger.is_empty() && keys.is_empty()) {
+        write(pg, recording).await?;
     }
-    if recording.ledger.is_empty() && recording.keys.is_empty() {
-        return Ok(());
+    if rare || begun {
+        run(pg, "COMMIT").await?;
     }
-    write(pg, recording).await
+    Ok(())
 }
 
-/// Levels, versions, ledger, keys and outbox in a single round trip.
+/// Versions, levels, holds, ledger, keys and outbox in a single round trip. Arrays are unnested in the list of columns,
+/// all of a set to the same length: as tables they would be stored once more each, for twice the time.
+///
+/// Items come first, in the order of their ids, also where the database could choose: everything else waits for
+/// `first`. So of two batches that meet at an item one waits there, holding nothing that the other needs.
 const WRITE: &str = "
-WITH levels AS (
+WITH items AS (
+    UPDATE inventory_items i SET version = n.version, total_quantity = n.total, available_quantity = n.available,
+        reserved_quantity = n.reserved, incoming_quantity = n.incoming, updated_at = $1
+    FROM (SELECT unnest($2::uuid[]) AS item, unnest($3::bigint[]) AS version, unnest($4::bigint[]) AS total,
+        unnest($5::bigint[]) AS available, unnest($6::bigint[]) AS reserved, unnest($7::bigint[]) AS incoming) AS n
+    WHERE i.id = n.item RETURNING 1
+), first AS (
+    SELECT count(*) FROM items
+), levels AS (
     UPDATE inventory_locations l SET available_quantity = n.available, reserved_quantity = n.reserved,
         damaged_quantity = n.damaged, quality_control_quantity = n.quality_control,
         incoming_quantity = n.incoming, updated_at = $1
-    FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
-        AS n(item, location, available, reserved, damaged, quality_control, incoming)
+    FROM first, (SELECT unnest($8::uuid[]) AS item, unnest($9::uuid[]) AS location, unnest($10::bigint[]) AS
+        available, unnest($11::bigint[]) AS reserved, unnest($12::bigint[]) AS damaged, unnest($13::bigint[]) AS
+        quality_control, unnest($14::bigint[]) AS incoming) AS n
     WHERE l.inventory_item_id = n.item AND l.warehouse_id = n.location
-), totals AS (
-    UPDATE inventory_items i SET version = n.version, total_quantity = n.total, available_quantity = n.available,
-        reserved_quantity = n.reserved, incoming_quantity = n.incoming, updated_at = $1
-    FROM unnest($9::uuid[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[])
-        AS n(item, version, total, available, reserved, incoming)
-    WHERE i.id = n.item
+), held AS (
+    INSERT INTO inventory_reservations (id, inventory_item_id, warehouse_id, quantity, expires_at, reference_type,
+        reference_id, created_by, status, created_at, updated_at)
+    SELECT unnest($15::uuid[]), unnest($16::uuid[]), unnest($17::uuid[]), unnest($18::bigint[]),
+        unnest($19::timestamptz[]), unnest($20::text[]), unnest($21::text[]), unnest($22::text[]), 'open', $1, $1
+        FROM first
+), ended AS (
+    UPDATE inventory_reservations r SET status = n.status, updated_at = $1
+    FROM first, (SELECT unnest($23::uuid[]) AS hold, unnest($24::uuid[]) AS item, unnest($25::uuid[]) AS location,
+        unnest($26::text[]) AS status) AS n
+    WHERE r.id = n.hold AND r.inventory_item_id = n.item AND r.warehouse_id = n.location
 ), ledger AS (
     INSERT INTO inventory_transactions (inventory_item_id, version, kind, quantity, from_place, from_warehouse_id,
         to_place, to_warehouse_id, reservation_id, reason, reference_type, reference_id, created_by, role,
         command_id, attributes, recorded_at)
-    SELECT *, $1 FROM unnest($15::uuid[], $16::bigint[], $17::text[], $18::bigint[], $19::text[], $20::uuid[],
-        $21::text[], $22::uuid[], $23::uuid[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[],
-        $29::uuid[], $30::text[])
+    SELECT unnest($27::uuid[]), unnest($28::bigint[]), unnest($29::text[]), unnest($30::bigint[]),
+        unnest($31::text[]), unnest($32::uuid[]), unnest($33::text[]), unnest($34::uuid[]), unnest($35::uuid[]),
+        unnest($36::text[]), unnest($37::text[]), unnest($38::text[]), unnest($39::text[]), unnest($40::text[]),
+        unnest($41::uuid[]), unnest($42::text[]), $1 FROM first
 ), keys AS (
     INSERT INTO idempotency_keys (scope, key, fingerprint, command_id, answer, created_at)
-    SELECT *, $1 FROM unnest($31::text[], $32::text[], $33::text[], $34::uuid[], $35::text[])
+    SELECT unnest($43::text[]), unnest($44::text[]), unnest($45::text[]), unnest($46::uuid[]), unnest($47::text[]),
+        $1 FROM first
 )
-INSERT INTO outbox (id, routing_key, body, traceparent, created_at)
-SELECT *, $1 FROM unnest($36::uuid[], $37::text[], $38::text[], $39::text[])";
+INSERT INTO outbox (messages, packed, created_at) SELECT $48::bigint, $49::bytea, $1 FROM first WHERE $48::bigint >
+    0";
 
 /// One column of the rows, as an array to bind.
 fn column<'a, R, T>(rows: &'a [R], field: impl Fn(&'a R) -> T) -> Vec<T> {
@@ -68,38 +93,54 @@ fn column<'a, R, T>(rows: &'a [R], field: impl Fn(&'a R) -> T) -> Vec<T> {
 }
 
 async fn write(pg: &mut PgConnection, recording: &Recording) -> Result<(), StoreError> {
-    let Recording { at, levels, totals, ledger, keys, outbox, .. } = recording;
+    let Recording { at, levels, totals, keys, news, .. } = recording;
+    let parcel = Parcel::of(news);
     let query = sqlx::query(WRITE)
         .bind(at)
+        .bind(column(totals, |row| row.item.0))
+        .bind(column(totals, |row| row.version))
+        .bind(column(totals, |row| row.level.on_hand()))
+        .bind(column(totals, |row| row.level.available))
+        .bind(column(totals, |row| row.level.reserved))
+        .bind(column(totals, |row| row.level.incoming))
         .bind(column(levels, |row| row.item.0))
         .bind(column(levels, |row| row.location.0))
         .bind(column(levels, |row| row.level.available))
         .bind(column(levels, |row| row.level.reserved))
         .bind(column(levels, |row| row.level.damaged))
         .bind(column(levels, |row| row.level.quality_control))
-        .bind(column(levels, |row| row.level.incoming))
-        .bind(column(totals, |row| row.item.0))
-        .bind(column(totals, |row| row.version))
-        .bind(column(totals, |row| row.level.on_hand()))
-        .bind(column(totals, |row| row.level.available))
-        .bind(column(totals, |row| row.level.reserved))
-        .bind(column(totals, |row| row.level.incoming));
-    bind_ledger(query, ledger)
+        .bind(column(levels, |row| row.level.incoming));
+    bind_ledger(bind_holds(query, recording), &recording.ledger)
         .bind(column(keys, |row| row.scope.as_str()))
         .bind(column(keys, |row| row.key.as_str()))
         .bind(column(keys, |row| row.fingerprint.as_deref()))
         .bind(column(keys, |row| row.command_id))
         .bind(column(keys, |row| row.answer.as_str()))
-        .bind(column(outbox, |row| row.id))
-        .bind(column(outbox, |row| row.routing_key.as_str()))
-        .bind(column(outbox, |row| row.body.as_str()))
-        .bind(column(outbox, |row| row.traceparent.as_deref()))
+        .bind(parcel.count)
+        .bind(parcel.packed)
         .execute(pg)
         .await?;
     Ok(())
 }
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+fn bind_holds<'q>(query: Query<'q>, recording: &'q Recording) -> Query<'q> {
+    let Recording { holds, ended, .. } = recording;
+    query
+        .bind(column(holds, |row| row.hold.0))
+        .bind(column(holds, |row| row.item.0))
+        .bind(column(holds, |row| row.location.0))
+        .bind(column(holds, |row| row.quantity))
+        .bind(column(holds, |row| row.expires_at))
+        .bind(column(holds, |row| row.cause.reference_type.as_deref()))
+        .bind(column(holds, |row| row.cause.reference_id.as_deref()))
+        .bind(column(holds, |row| row.cause.actor.as_str()))
+        .bind(column(ended, |row| row.hold.0))
+        .bind(column(ended, |row| row.item.0))
+        .bind(column(ended, |row| row.location.0))
+        .bind(column(ended, |row| row.status.as_str()))
+}
 
 fn bind_ledger<'q>(query: Query<'q>, ledger: &'q [LedgerRow]) -> Query<'q> {
     query
@@ -183,43 +224,6 @@ async fn insert_levels(pg: &mut PgConnection, levels: &[LevelRow], at: Timestamp
         .bind(column(levels, |row| row.level.damaged))
         .bind(column(levels, |row| row.level.quality_control))
         .bind(column(levels, |row| row.level.incoming))
-        .execute(pg)
-        .await?;
-    Ok(())
-}
-
-async fn insert_holds(pg: &mut PgConnection, holds: &[HoldRow], at: Timestamp) -> Result<(), StoreError> {
-    let sql = "INSERT INTO inventory_reservations (id, inventory_item_id, warehouse_id, quantity, expires_at,
-                   reference_type, reference_id, created_by, status, created_at, updated_at)
-               SELECT *, 'open', $1, $1 FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[],
-                   $6::timestamptz[], $7::text[], $8::text[], $9::text[])";
-    sqlx::query(sql)
-        .bind(at)
-        .bind(column(holds, |row| row.hold.0))
-        .bind(column(holds, |row| row.item.0))
-        .bind(column(holds, |row| row.location.0))
-        .bind(column(holds, |row| row.quantity))
-        .bind(column(holds, |row| row.expires_at))
-        .bind(column(holds, |row| row.cause.reference_type.as_deref()))
-        .bind(column(holds, |row| row.cause.reference_id.as_deref()))
-        .bind(column(holds, |row| row.cause.actor.as_str()))
-        .execute(pg)
-        .await?;
-    Ok(())
-}
-
-async fn end_holds(pg: &mut PgConnection, recording: &Recording) -> Result<(), StoreError> {
-    let sql = "UPDATE inventory_reservations r SET status = n.status, updated_at = $1
-               FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[]) AS n(hold, item, location, status)
-               WHERE r.id = n.hold AND r.inventory_item_id = n.item AND r.warehouse_id = n.location";
-    let ended = &recording.ended;
-    let ids: Vec<Uuid> = column(ended, |row| row.hold.0);
-    sqlx::query(sql)
-        .bind(recording.at)
-        .bind(ids)
-        .bind(column(ended, |row| row.item.0))
-        .bind(column(ended, |row| row.location.0))
-        .bind(column(ended, |row| row.status.as_str()))
         .execute(pg)
         .await?;
     Ok(())

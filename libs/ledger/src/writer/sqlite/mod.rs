@@ -10,10 +10,14 @@ use uuid::Uuid;
 pub(super) use record::record;
 
 use super::connection::StoreError;
-use super::rows::{HoldRow, ItemRow, LevelRow, LocationRow, StoredKey};
+use super::rows::{HoldRow, ItemRow, LocationRow, StoredKey};
 
-const ITEM: &str = "id, product_id, variant_id, sku, name, owner, supplier_id, reorder_point, reorder_quantity, \
-                    is_active, version";
+/// An item with one of its levels.
+const ITEM: &str = "i.id, i.product_id, i.variant_id, i.sku, i.name, i.owner, i.supplier_id, i.reorder_point, \
+     i.reorder_quantity, i.is_active, i.version, i.updated_at, l.warehouse_id, l.available_quantity AS available, \
+     l.reserved_quantity AS reserved, l.damaged_quantity AS damaged, l.quality_control_quantity AS quality_control, \
+     l.incoming_quantity AS incoming";
+const LEVELS: &str = "LEFT JOIN inventory_locations l ON l.inventory_item_id = i.id";
 const HOLD: &str = "id, inventory_item_id, warehouse_id, quantity, status, expires_at";
 
 pub(super) async fn run(sqlite: &mut SqliteConnection, statement: &'static str) -> Result<(), StoreError> {
@@ -32,36 +36,27 @@ pub(super) async fn items_of(sqlite: &mut SqliteConnection, holds: &[Uuid]) -> R
     Ok(sqlx::query_scalar(sql).bind(hex(holds)).fetch_all(sqlite).await?)
 }
 
-/// No row locks: the transaction holds the only write lock there is.
-pub(super) async fn lock(sqlite: &mut SqliteConnection, items: &[Uuid]) -> Result<Vec<ItemRow>, StoreError> {
-    let sql = format!(
-        "SELECT {ITEM} FROM inventory_items WHERE id IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY id"
-    );
-    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(hex(items)).fetch_all(sqlite).await?)
-}
-
 pub(super) async fn items_named(
     sqlite: &mut SqliteConnection,
     names: &[String],
 ) -> Result<Vec<ItemRow>, StoreError> {
     let sql = format!(
-        "SELECT {ITEM} FROM inventory_items WHERE sku IN (SELECT value FROM json_each(?1))
-         OR product_id IN (SELECT value FROM json_each(?1))"
+        "SELECT {ITEM} FROM inventory_items i {LEVELS} WHERE i.sku IN (SELECT value FROM json_each(?1))
+         OR i.product_id IN (SELECT value FROM json_each(?1))"
     );
     Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(json!(names).to_string()).fetch_all(sqlite).await?)
 }
 
-/// The database's clock is this process's.
-pub(super) async fn levels(
+/// No row locks: the transaction holds the only write lock there is. The database's clock is this process's.
+pub(super) async fn items(
     sqlite: &mut SqliteConnection,
     items: &[Uuid],
-) -> Result<(Timestamp, Vec<LevelRow>), StoreError> {
-    let sql =
-        "SELECT inventory_item_id, warehouse_id, available_quantity, reserved_quantity, damaged_quantity,
-                      quality_control_quantity, incoming_quantity
-               FROM inventory_locations WHERE inventory_item_id IN (SELECT unhex(value) FROM json_each(?1))";
-    let levels = sqlx::query_as(sql).bind(hex(items)).fetch_all(sqlite).await?;
-    Ok((crate::time::now(), levels))
+) -> Result<(Timestamp, Vec<ItemRow>), StoreError> {
+    let sql = format!(
+        "SELECT {ITEM} FROM inventory_items i {LEVELS} WHERE i.id IN (SELECT unhex(value) FROM json_each(?1))"
+    );
+    let items = sqlx::query_as(AssertSqlSafe(sql)).bind(hex(items)).fetch_all(sqlite).await?;
+    Ok((crate::time::now(), items))
 }
 
 pub(super) async fn holds(sqlite: &mut SqliteConnection, holds: &[Uuid]) -> Result<Vec<HoldRow>, StoreError> {

@@ -1,6 +1,7 @@
 //! What a batch came to, written set by set.
 
 use domain::{Item, Place};
+use events::outbox::Parcel;
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
@@ -24,8 +25,7 @@ pub(in crate::writer) async fn record(
         (END_HOLDS, ended(recording)),
         (INSERT_LEDGER, ledger(recording)),
         (INSERT_KEYS, keys(recording)),
-        (INSERT_OUTBOX, outbox(recording)),
-    ];
+            ];
     for (statement, rows) in steps {
         let rows: Vec<Value> = rows;
         if !rows.is_empty() {
@@ -35,6 +35,10 @@ pub(in crate::writer) async fn record(
                 .execute(&mut *sqlite)
                 .await?;
         }
+    }
+    if !recording.news.is_empty() {
+        let Parcel { count, packed } = Parcel::of(&recording.news);
+        sqlx::query(INSERT_OUTBOX).bind(count).bind(packed).bind(&at).execute(sqlite).await?;
     }
     Ok(())
 }
@@ -94,9 +98,7 @@ const INSERT_KEYS: &str = "
 INSERT INTO idempotency_keys (scope, key, fingerprint, command_id, answer, created_at)
 SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), value ->> 4, ?1 FROM json_each(?2)";
 
-const INSERT_OUTBOX: &str = "
-INSERT INTO outbox (id, routing_key, body, traceparent, created_at)
-SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, ?1 FROM json_each(?2)";
+const INSERT_OUTBOX: &str = "INSERT INTO outbox (messages, packed, created_at) VALUES (?1, ?2, ?3)";
 
 fn hex(id: Uuid) -> String {
     id.simple().to_string()
@@ -193,9 +195,4 @@ fn ledger(recording: &Recording) -> Vec<Value> {
 fn keys(recording: &Recording) -> Vec<Value> {
     let keys = recording.keys.iter();
     keys.map(|row| json!([row.scope, row.key, row.fingerprint, hex(row.command_id), row.answer])).collect()
-}
-
-fn outbox(recording: &Recording) -> Vec<Value> {
-    let rows = recording.outbox.iter();
-    rows.map(|row| json!([hex(row.id), row.routing_key, row.body, row.traceparent])).collect()
 }
