@@ -42,12 +42,12 @@ USER 10001:10001
 
 FROM service AS stock-updater
 COPY --from=build /out/stock-updater /usr/local/bin/
-EXPOSE 8000
+EXPOSE 8000 50055
 ENTRYPOINT ["stock-updater"]
 
 FROM service AS stock-checker
 COPY --from=build /out/stock-checker /usr/local/bin/
-EXPOSE 8001
+EXPOSE 8001 5555
 ENTRYPOINT ["stock-checker"]
 
 FROM service AS supplier-sync
@@ -57,6 +57,6 @@ ENTRYPOINT ["supplier-sync"]
 
 FROM service AS onhand
 COPY --from=build /out/onhand /usr/local/bin/
-EXPOSE 8080
+EXPOSE 8080 50055
 VOLUME /data
 ENTRYPOINT ["onhand"]

@@ -59,13 +59,31 @@ enum Command {
         /// Where to write the figures, as JSON
         #[arg(long)]
         json: Option<PathBuf>,
+        /// Only see that it runs: small, short, and its figures mean nothing
+        #[arg(long)]
+        quick: bool,
     },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Bench {
-    /// The batched writer against one transaction a command
+    /// The batched writer against one transaction a command, and what a command costs the database
     Engine,
+    /// Commands over HTTP, one by one and in batches, against the same over HTTP
+    Http,
+    /// The engine with ten million ledger rows, and with a million items, against a small one
+    Growth,
+}
+
+impl Bench {
+    /// Of the package `bench`.
+    fn target(self) -> &'static str {
+        match self {
+            Bench::Engine => "engine",
+            Bench::Http => "http",
+            Bench::Growth => "growth",
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -91,7 +109,7 @@ async fn run(command: Command) -> Result<()> {
         }
         Command::Up => up::run(&mut stop).await,
         Command::Services => services(&mut stop).await,
-        Command::Bench { name, json } => bench(name, json.as_deref(), &mut stop).await,
+        Command::Bench { name, json, quick } => bench(name, json.as_deref(), quick, &mut stop).await,
     }
 }
 
@@ -114,12 +132,13 @@ const MEASURED_WITH: [(&str, &str); 4] = [
     ("wal_buffers", "64MB"),
 ];
 
-async fn bench(name: Bench, json: Option<&Path>, stop: &mut Stop) -> Result<()> {
+async fn bench(name: Bench, json: Option<&Path>, quick: bool, stop: &mut Stop) -> Result<()> {
     let mut server = Postgres::start()?;
     server.configure(&MEASURED_WITH)?;
-    let mut command = match name {
-        Bench::Engine => cargo(["bench", "--package", "ledger", "--bench", "engine", "--"]),
-    };
+    let mut command = cargo(["bench", "--package", "bench", "--bench", name.target(), "--"]);
+    if quick {
+        command.arg("--quick");
+    }
     if let Some(file) = json {
         // cargo runs a benchmark in its crate's folder, not in ours.
         command.arg("--json").arg(std::path::absolute(file)?);

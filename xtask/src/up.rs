@@ -26,12 +26,19 @@ const POLL: Duration = Duration::from_millis(200);
 /// How much of its log a service that died leaves on the screen.
 const LAST_LINES: usize = 20;
 
+/// A service, and where it is.
+struct Service {
+    name: &'static str,
+    http: &'static str,
+    grpc: Option<&'static str>,
+}
+
 /// The services in the order in which they start: stock-updater makes the tables that stock-checker
 /// reads.
-const SERVICES: [(&str, &str); 3] = [
-    ("stock-updater", "127.0.0.1:8000"),
-    ("stock-checker", "127.0.0.1:8001"),
-    ("supplier-sync", "127.0.0.1:8002"),
+const SERVICES: [Service; 3] = [
+    Service { name: "stock-updater", http: "127.0.0.1:8000", grpc: Some("127.0.0.1:50055") },
+    Service { name: "stock-checker", http: "127.0.0.1:8001", grpc: Some("127.0.0.1:5555") },
+    Service { name: "supplier-sync", http: "127.0.0.1:8002", grpc: None },
 ];
 
 /// Seals suppliers' credentials; supplier-sync does not start on PostgreSQL without it.
@@ -79,13 +86,14 @@ pub(crate) async fn run(stop: &mut Stop) -> Result<()> {
 async fn start_and_watch(running: &mut Vec<Running>, settings: &[(String, String)]) -> Result<()> {
     let logs = crate::root().join("logs");
     fs::create_dir_all(&logs)?;
-    for (name, address) in SERVICES {
-        running.push(start(name, &logs, settings)?);
-        wait_until_ready(running, name, address).await?;
+    for service in SERVICES {
+        running.push(start(service.name, &logs, settings)?);
+        wait_until_ready(running, &service).await?;
     }
     println!("all services are ready, their logs in {}:", logs.display());
-    for (name, address) in SERVICES {
-        println!("  {name:<14} http://{address}  (docs at http://{address}/docs)");
+    for Service { name, http, grpc } in SERVICES {
+        let calls = grpc.map_or(String::new(), |address| format!(", gRPC at {address}"));
+        println!("  {name:<14} http://{http}  (docs at http://{http}/docs{calls})");
     }
     println!("Ctrl-C stops them");
     loop {
@@ -117,9 +125,11 @@ fn settings(backends: &Backends, secret_key: String) -> Result<Vec<(String, Stri
         ("ONHAND__STOCK_UPDATER__DATABASE_URL", stock.clone()),
         ("ONHAND__STOCK_CHECKER__DATABASE_URL", stock),
         ("ONHAND__SUPPLIER_SYNC__DATABASE_URL", suppliers),
-        ("ONHAND__STOCK_UPDATER__LISTEN", SERVICES[0].1.to_owned()),
-        ("ONHAND__STOCK_CHECKER__LISTEN", SERVICES[1].1.to_owned()),
-        ("ONHAND__SUPPLIER_SYNC__LISTEN", SERVICES[2].1.to_owned()),
+        ("ONHAND__STOCK_UPDATER__LISTEN", SERVICES[0].http.to_owned()),
+        ("ONHAND__STOCK_UPDATER__GRPC_LISTEN", SERVICES[0].grpc.unwrap_or_default().to_owned()),
+        ("ONHAND__STOCK_CHECKER__LISTEN", SERVICES[1].http.to_owned()),
+        ("ONHAND__STOCK_CHECKER__GRPC_LISTEN", SERVICES[1].grpc.unwrap_or_default().to_owned()),
+        ("ONHAND__SUPPLIER_SYNC__LISTEN", SERVICES[2].http.to_owned()),
         ("ONHAND__BUS__URL", backends.url("AMQP_URL")?.to_owned()),
         ("ONHAND__CACHE__URL", backends.url("REDIS_URL")?.to_owned()),
         (SECRET_KEY, secret_key),
@@ -150,11 +160,19 @@ fn secret_key(given: Option<String>, database_stays: bool) -> Result<String> {
     }))
 }
 
-async fn wait_until_ready(running: &mut [Running], name: &str, address: &str) -> Result<()> {
+/// Until it answers requests that it is ready, and takes connections for calls.
+async fn wait_until_ready(running: &mut [Running], service: &Service) -> Result<()> {
+    let name = service.name;
     let deadline = Instant::now() + READY_LIMIT;
     loop {
         are_alive(running)?;
-        let answer = timeout(ASK_LIMIT, get(address, "/ready")).await;
+        let answer = timeout(ASK_LIMIT, async {
+            if let Some(address) = service.grpc {
+                TcpStream::connect(address).await.with_context(|| address)?;
+            }
+            get(service.http, "/ready").await
+        })
+        .await;
         let said = match answer {
             Ok(Ok(response)) if response.starts_with("HTTP/1.1 200 ") => return Ok(()),
             Ok(Ok(response)) => response,

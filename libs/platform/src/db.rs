@@ -119,13 +119,12 @@ pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr
 
 /// Brings a database's tables up to date, all or nothing. Several processes may try at once.
 pub async fn migrate<M: MigratorTrait>(db: &DatabaseConnection) -> Result<(), DbErr> {
-    if db.get_database_backend() != DbBackend::Postgres {
-        return M::up(db, None).await;
+    let tx = begin(db).await?;
+    if db.get_database_backend() == DbBackend::Postgres {
+        // A migration may take its time, and wait for another process to end its own.
+        tx.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
+        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
     }
-    let tx = db.begin().await?;
-    // A migration may take its time, and wait for another process to end its own.
-    tx.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
-    tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
     M::up(&tx, None).await?;
     tx.commit().await
 }

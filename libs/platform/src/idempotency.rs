@@ -150,10 +150,12 @@ pub async fn once<E>(
     {
         let (fingerprint, answer) = stored(&tx, &scope.actor, key).await?;
         tx.rollback().await?;
-        // A key that was kept without a fingerprint belongs to another kind of request.
+        // What was kept for another request, with or without a fingerprint, may be of another shape.
         if fingerprint.as_deref() != Some(&scope.fingerprint) {
             return Err(Error::Reused);
         }
+        let kept = |error| DbErr::Type(format!("kept answer: {error}"));
+        let answer = serde_json::from_str(&answer).map_err(kept)?;
         return Ok(Replayable { answer, replayed: true });
     }
     match work(&tx).await {
@@ -190,7 +192,7 @@ async fn claim(tx: &DatabaseTransaction, scope: &Scope, key: &str) -> Result<boo
     Ok(tx.execute(&insert).await?.rows_affected() == 1)
 }
 
-async fn stored(tx: &DatabaseTransaction, actor: &str, key: &str) -> Result<(Option<String>, Answer), DbErr> {
+async fn stored(tx: &DatabaseTransaction, actor: &str, key: &str) -> Result<(Option<String>, String), DbErr> {
     use IdempotencyKeys as K;
     let select = Query::select()
         .columns([K::Fingerprint, K::Answer])
@@ -202,10 +204,7 @@ async fn stored(tx: &DatabaseTransaction, actor: &str, key: &str) -> Result<(Opt
         .query_one(&select)
         .await?
         .ok_or_else(|| DbErr::RecordNotFound("an idempotency key went away while it was read".to_owned()))?;
-    let fingerprint: Option<String> = row.try_get("", "fingerprint")?;
-    let text: String = row.try_get("", "answer")?;
-    let answer = serde_json::from_str(&text).map_err(|error| DbErr::Type(format!("kept answer: {error}")))?;
-    Ok((fingerprint, answer))
+    Ok((row.try_get("", "fingerprint")?, row.try_get("", "answer")?))
 }
 
 async fn keep(tx: &DatabaseTransaction, actor: &str, key: &str, answer: &Answer) -> Result<(), DbErr> {

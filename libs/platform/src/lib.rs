@@ -1,7 +1,7 @@
 //! What any company's services need: a library that knows nothing of stock.
 //!
-//! Reading order: [`config`] → [`hosting`] (how a process lives and dies) → [`http`], [`problem`] and
-//! [`auth`] (what a request meets on its way to a handler) → [`db`] and [`idempotency`] → [`cache`],
+//! Reading order: [`config`] → [`hosting`] (how a process lives and dies) → [`http`], [`grpc`], [`problem`]
+//! and [`auth`] (what a request meets on its way to a handler) → [`db`] and [`idempotency`] → [`cache`],
 //! [`lock`] and [`schedule`] → [`telemetry`].
 //!
 //! **Invariants.** There is no state outside what a caller holds (but for the metrics recorder, of which
@@ -12,6 +12,7 @@ pub mod auth;
 pub mod cache;
 pub mod config;
 pub mod db;
+pub mod grpc;
 pub mod hosting;
 pub mod http;
 pub mod idempotency;

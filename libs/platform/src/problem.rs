@@ -1,6 +1,6 @@
 //! Problems: the one shape in which a request is refused (RFC 9457).
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
@@ -75,13 +75,28 @@ impl Problem {
         self.code
     }
 
+    /// Its stable type: `urn:onhand:problem:item-unknown`.
+    pub fn problem_type(&self) -> String {
+        format!("urn:onhand:problem:{}", self.code)
+    }
+
+    /// What is wrong, for a person.
+    pub fn message(&self) -> &str {
+        self.detail.as_deref().unwrap_or(self.title)
+    }
+
+    /// The headers to answer with.
+    pub(crate) fn into_headers(self) -> HeaderMap {
+        self.headers.into_iter().collect()
+    }
+
     /// The body it is answered with, as JSON text.
     pub fn body(&self) -> String {
         let mut body = self.members.clone();
-        body.insert("type".to_owned(), json!(format!("urn:onhand:problem:{}", self.code)));
+        body.insert("type".to_owned(), json!(self.problem_type()));
         body.insert("title".to_owned(), json!(self.title));
         body.insert("status".to_owned(), json!(self.status.as_u16()));
-        body.insert("detail".to_owned(), json!(self.detail.as_deref().unwrap_or(self.title)));
+        body.insert("detail".to_owned(), json!(self.message()));
         Value::Object(body).to_string()
     }
 }

@@ -106,7 +106,10 @@ impl Stage {
     /// The configuration that puts a service on this stage, as dotted keys and their values.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
+        // Its keys are the products', without a prefix: tests that share a server would share them too.
+        let off = "false".to_owned();
         let settings = [
+            ("stock_checker.redis_projection", &off),
             ("stock_updater.database_url", &self.stock_url),
             ("stock_checker.database_url", &self.stock_url),
             ("supplier_sync.database_url", &self.suppliers_url),

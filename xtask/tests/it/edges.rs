@@ -4,19 +4,30 @@
 use crate::repository::{nothing_in, texts_ending};
 
 /// Each crate, and which of ours it may use outside its tests.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("events", &[]),
     ("platform", &[]),
+    ("proto", &[]),
     ("testkit", &[]),
     ("ledger", &["domain", "events", "platform"]),
-    ("stock-updater", &["domain", "events", "ledger", "platform"]),
-    ("stock-checker", &["domain", "events", "ledger", "platform"]),
+    ("stock-updater", &["domain", "events", "ledger", "platform", "proto"]),
+    ("stock-checker", &["domain", "events", "ledger", "platform", "proto"]),
     ("supplier-sync", &["domain", "events", "platform"]),
     (
         "onhand",
-        &["domain", "events", "ledger", "platform", "stock-checker", "stock-updater", "supplier-sync"],
+        &[
+            "domain",
+            "events",
+            "ledger",
+            "platform",
+            "proto",
+            "stock-checker",
+            "stock-updater",
+            "supplier-sync",
+        ],
     ),
+    ("bench", &["domain", "events", "ledger", "platform", "stock-updater"]),
     ("xtask", &["testkit"]),
 ];
 

@@ -86,7 +86,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 /// 401; `error` is RFC 6750's word for what is wrong with a token that was sent.
-fn unauthenticated(detail: &str, error: Option<&'static str>) -> Problem {
+pub(crate) fn unauthenticated(detail: &str, error: Option<&'static str>) -> Problem {
     let challenge = match error {
         None => HeaderValue::from_static("Bearer"),
         Some(_) => HeaderValue::from_static("Bearer error=\"invalid_token\""),

@@ -5,6 +5,7 @@
 //! that an older fill still cannot come back. Both hold while an entry lives: let it live longer than
 //! the slowest fill takes. A failure is an error at once, never a wait: the caller has a database.
 
+mod board;
 mod memory;
 mod redis;
 
@@ -17,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::config::ConfigError;
+pub use board::{Board, Rank};
 pub(crate) use redis::{milliseconds, pool, run as run_script};
 
 /// Section `cache` of the configuration; locks use it too.

@@ -16,7 +16,7 @@ use crate::config::ConfigError;
 use crate::hosting::install_tls;
 
 /// Digits of the largest version.
-const VERSION_DIGITS: usize = 19;
+pub(super) const VERSION_DIGITS: usize = 19;
 
 /// Keys looked at by one step of clearing: short enough not to hold up others' commands.
 const SCAN_BATCH: usize = 500;

@@ -18,9 +18,24 @@ use super::serve::HttpConfig;
 /// Accepting fails when the process is out of file descriptors: trying again at once would only spin.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
+/// What a listener's clients speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speaks {
+    /// HTTP/1 or HTTP/2, told from each other by the first bytes.
+    Http,
+    /// HTTP/2 alone.
+    Grpc,
+}
+
 /// Serves until `stop`, then lets the open requests of all connections finish, within the limit.
-pub(super) async fn serve(listener: TcpListener, app: Router, http: &HttpConfig, stop: &CancellationToken) {
-    let builder = builder(http);
+pub(super) async fn serve(
+    listener: TcpListener,
+    speaks: Speaks,
+    app: Router,
+    http: &HttpConfig,
+    stop: &CancellationToken,
+) {
+    let builder = builder(http, speaks);
     let first_byte = Duration::from_millis(http.header_read_timeout_ms);
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(http.max_connections));
@@ -33,12 +48,12 @@ pub(super) async fn serve(listener: TcpListener, app: Router, http: &HttpConfig,
         let (builder, watcher, stop) = (builder.clone(), graceful.watcher(), stop.clone());
         let service = TowerToHyperService::new(app.clone());
         open.spawn(async move {
-            // HTTP/2 is told from HTTP/1 by the first bytes, which has no time limit of its own.
+            // The first bytes, which tell HTTP/2 from HTTP/1, have no time limit of their own.
             // Clients open some in advance: at a stop, one that has said nothing is owed nothing.
             let mut byte = [0];
             let first = tokio::time::timeout(first_byte, stream.peek(&mut byte));
             if matches!(stop.run_until_cancelled(first).await, Some(Ok(_))) {
-                let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+                let connection = builder.serve_connection(TokioIo::new(stream), service);
                 // An error here is the client's: it went away, or spoke no HTTP.
                 let _ = watcher.watch(connection.into_owned()).await;
             }
@@ -74,8 +89,12 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpSt
     }
 }
 
-fn builder(http: &HttpConfig) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn builder(http: &HttpConfig, speaks: Speaks) -> Builder<TokioExecutor> {
+    let builder = Builder::new(TokioExecutor::new());
+    let mut builder = match speaks {
+        Speaks::Http => builder,
+        Speaks::Grpc => builder.http2_only(),
+    };
     builder
         .http1()
         .timer(TokioTimer::new())

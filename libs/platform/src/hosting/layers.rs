@@ -74,7 +74,7 @@ pub(super) async fn measure(request: Request, next: Next) -> Response {
     response
 }
 
-/// What [`detach`] needs.
+/// How many requests are worked on at once, and how long each may take.
 #[derive(Clone)]
 pub(super) struct Detached {
     pub(super) requests: TaskTracker,
@@ -83,37 +83,64 @@ pub(super) struct Detached {
     pub(super) body_limit: Duration,
 }
 
-/// Runs the handler in a task of its own, so that nobody but itself ends it: database work that is
-/// cancelled halfway leaves a connection in an unknown state. What only waits for the client, the body,
-/// has a deadline. Turns a panic into a problem.
+/// Why [`Detached::run`] has no answer.
+pub(super) enum Undone {
+    /// It was not begun, because there is too much to do; or it panicked.
+    Failed(Problem),
+    /// It goes on.
+    Late,
+}
+
+impl Detached {
+    /// Runs the work in a task of its own, so that nobody but itself ends it: database work that is cancelled
+    /// halfway leaves a connection in an unknown state. Waits for it within `limit`.
+    pub(super) async fn run(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Response> + Send + 'static,
+    ) -> Result<Response, Undone> {
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            return Err(Undone::Failed(Problem::unavailable("too many requests are being worked on")));
+        };
+        let handler = async move {
+            let response = work.await;
+            drop(slot);
+            response
+        };
+        let task = self.requests.spawn(handler.in_current_span());
+        match tokio::time::timeout(limit, task).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a handler failed");
+                Err(Undone::Failed(Problem::internal()))
+            }
+            Err(_) => {
+                tracing::warn!("a request took too long; what it began goes on");
+                Err(Undone::Late)
+            }
+        }
+    }
+}
+
+/// Runs the handler in a task of its own. What only waits for the client, the body, has a deadline. Turns a panic
+/// into a problem.
 pub(super) async fn detach(State(state): State<Detached>, request: Request, next: Next) -> Response {
-    let Ok(slot) = Arc::clone(&state.slots).try_acquire_owned() else {
-        return Problem::unavailable("too many requests are being worked on").into_response();
-    };
     let request = if request.body().is_end_stream() {
         request
     } else {
         request.map(|body| Body::new(DeadlineBody::new(state.body_limit, body)))
     };
-    let handler = async move {
-        let response = next.run(request).await;
-        drop(slot);
-        response
-    };
-    let task = state.requests.spawn(handler.in_current_span());
-    match tokio::time::timeout(state.limit, task).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
-            tracing::error!(%error, "a handler failed");
-            Problem::internal().into_response()
-        }
-        Err(_) => {
-            tracing::warn!("a request took too long; what it began goes on");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed-out", "The request took too long")
-                .detail("It may yet have its effect: repeat it with the same Idempotency-Key to learn its outcome")
-                .retry_after(1)
-                .into_response()
-        }
+    match state.run(state.limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(Undone::Failed(problem)) => problem.into_response(),
+        Err(Undone::Late) => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "timed-out",
+            "The request took too long",
+        )
+        .detail("It may yet have its effect: repeat it with the same Idempotency-Key to learn its outcome")
+        .retry_after(1)
+        .into_response(),
     }
 }
 

@@ -1,14 +1,16 @@
 //! Hosting: how services live in a process, and how it ends.
 //!
 //! A service is a value; a process is a list of them. Reading order: [`main`] → [`serve`] → `routes`
-//! (what every process answers) → `layers` (what every request passes) → `connections`.
+//! (what every process answers) → `layers` (what every request passes) → `grpc` (the same for calls) → `connections`.
 //!
 //! **Invariants.** A request's handler runs in a task of its own: neither a client that leaves nor a
 //! timeout cancels what it began. A task that ends before it was told to ends the process: nothing
 //! important is ever silently absent. A stop is bounded.
 
 mod connections;
+mod grpc;
 mod layers;
+mod readiness;
 mod routes;
 mod serve;
 
@@ -21,9 +23,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use serve::serve;
+pub use grpc::Grpc;
+pub use serve::{Listeners, serve};
 
-use crate::config::Config;
+use crate::config::{Alias, Config};
 use crate::telemetry;
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -34,6 +37,8 @@ pub struct Service {
     pub name: &'static str,
     /// Routes with their descriptions.
     pub routes: OpenApiRouter,
+    /// What it answers over gRPC, if anything.
+    pub grpc: Option<Grpc>,
     /// What runs besides requests.
     pub tasks: Vec<Task>,
     /// What must work for it to be ready.
@@ -77,39 +82,44 @@ impl Check {
     }
 }
 
+/// What a process is called, and where it finds what it has to know.
+pub struct Process {
+    /// As in logs and traces: `stock-updater`.
+    pub name: &'static str,
+    /// The key with its address: `stock_updater.listen`.
+    pub listen_key: &'static str,
+    /// The key with its address for gRPC: `stock_updater.grpc_listen`.
+    pub grpc_listen_key: Option<&'static str>,
+    /// Variables by other names that set keys of ours.
+    pub aliases: Vec<Alias>,
+}
+
 /// A process from its first line to its exit code: configuration, telemetry, the services that `build`
 /// makes, and a stop at SIGINT or SIGTERM. A second signal ends it at once.
-///
-/// `listen_key` names the key with its address: `stock_updater.listen`.
-pub fn main(
-    name: &'static str,
-    listen_key: &str,
-    build: impl AsyncFnOnce(Config) -> anyhow::Result<Vec<Service>>,
-) -> ExitCode {
-    match run(name, listen_key, build) {
+pub fn main(process: Process, build: impl AsyncFnOnce(Config) -> anyhow::Result<Vec<Service>>) -> ExitCode {
+    match run(&process, build) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{name}: {error:#}");
+            eprintln!("{}: {error:#}", process.name);
             ExitCode::FAILURE
         }
     }
 }
 
 fn run(
-    name: &'static str,
-    listen_key: &str,
+    process: &Process,
     build: impl AsyncFnOnce(Config) -> anyhow::Result<Vec<Service>>,
 ) -> anyhow::Result<()> {
-    let config = Config::load()?;
+    let config = Config::load_with(&process.aliases)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let telemetry = {
         let _inside = runtime.enter();
-        telemetry::init(&config, name)?
+        telemetry::init(&config, process.name)?
     };
     let stop = CancellationToken::new();
     let result = runtime.block_on(async {
         tokio::select! {
-            result = live(&config, listen_key, build, &stop) => result,
+            result = live(&config, process, build, &stop) => result,
             () = signals(stop.clone()) => Err(anyhow::anyhow!("told twice to stop")),
         }
     });
@@ -127,20 +137,29 @@ fn run(
 
 async fn live(
     config: &Config,
-    listen_key: &str,
+    process: &Process,
     build: impl AsyncFnOnce(Config) -> anyhow::Result<Vec<Service>>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     install_tls();
     // Before the services: a port that is taken should not cost a migration.
-    let address = config.text(listen_key)?;
-    let listener = TcpListener::bind(&address).await.with_context(|| format!("`{listen_key}`: {address}"))?;
-    serve::refuse_strangers(&listener, config)?;
+    let http = listen(config, process.listen_key).await?;
+    let grpc = match process.grpc_listen_key {
+        Some(key) => Some(listen(config, key).await?),
+        None => None,
+    };
+    let listeners = Listeners { http, grpc };
+    serve::refuse_strangers(&listeners, config)?;
     let services = tokio::select! {
         services = build(config.clone()) => services?,
         () = stop.cancelled() => return Ok(()),
     };
-    serve(listener, config, services, stop.clone()).await
+    serve(listeners, config, services, stop.clone()).await
+}
+
+async fn listen(config: &Config, key: &str) -> anyhow::Result<TcpListener> {
+    let address = config.text(key)?;
+    TcpListener::bind(&address).await.with_context(|| format!("`{key}`: {address}"))
 }
 
 /// Cancels `stop` at the first signal; returns at the second.

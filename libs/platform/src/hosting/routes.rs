@@ -17,59 +17,78 @@ use utoipa::openapi::{InfoBuilder, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
+use super::readiness::{Answer, Readiness};
 use super::serve::HttpConfig;
-use super::{Check, Service, Task, layers};
+use super::{Service, Task, grpc, layers};
 use crate::auth::Verifier;
 use crate::problem::Problem;
 use crate::telemetry;
 
-/// A dependency that takes longer to say that it is well is not.
-const CHECK_LIMIT: Duration = Duration::from_secs(2);
-
 /// What Prometheus expects its text format to be called.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Merges the services into one application with all its layers, and their tasks into one list.
+/// What a process answers on its two addresses, and what it does besides.
+pub(super) struct Assembled {
+    /// Requests.
+    pub(super) http: Router,
+    /// Calls.
+    pub(super) grpc: Router,
+    pub(super) tasks: Vec<Task>,
+}
+
+/// Merges the services into one application of each kind with all layers, and their tasks into one list.
+///
+/// An error when a gRPC service is described wrongly.
 pub(super) fn assemble(
     services: Vec<Service>,
-    http: &HttpConfig,
+    config: &HttpConfig,
     verifier: Verifier,
     requests: &TaskTracker,
     stop: &CancellationToken,
-) -> (Router, Vec<Task>) {
-    let (mut routes, mut tasks, mut checks, mut names) = (OpenApiRouter::default(), vec![], vec![], vec![]);
+) -> anyhow::Result<Assembled> {
+    let (mut routes, mut tasks, mut checks) = (OpenApiRouter::default(), vec![], vec![]);
+    let (mut calls, mut names) = (vec![], vec![]);
     for service in services {
         routes = routes.merge(service.routes);
+        calls.extend(service.grpc);
         tasks.extend(service.tasks);
         checks.extend(
             service.checks.into_iter().map(|check| (format!("{}/{}", service.name, check.name), check)),
         );
         names.push(service.name);
     }
-    let (routes, api) = routes.split_for_parts();
+    let verifier = Arc::new(verifier);
     let detached = layers::Detached {
         requests: requests.clone(),
-        slots: Arc::new(Semaphore::new(http.max_in_flight)),
-        limit: Duration::from_millis(http.request_timeout_ms),
-        body_limit: Duration::from_millis(http.body_read_timeout_ms),
+        slots: Arc::new(Semaphore::new(config.max_in_flight)),
+        limit: Duration::from_millis(config.request_timeout_ms),
+        body_limit: Duration::from_millis(config.body_read_timeout_ms),
     };
+    let readiness = Readiness::new(checks, stop.clone());
+    let host = grpc::Host {
+        verifier: Arc::clone(&verifier),
+        detached: detached.clone(),
+        body_limit_bytes: config.body_limit_bytes,
+        readiness: readiness.clone(),
+    };
+    let grpc = grpc::assemble(calls, host)?;
+    let (routes, api) = routes.split_for_parts();
     // The last layer added is the first that a request meets.
     let guarded = routes
         .method_not_allowed_fallback(no_method)
         .fallback(no_route)
-        .layer(from_fn_with_state(Arc::new(verifier), layers::authenticate))
-        .layer(DefaultBodyLimit::max(http.body_limit_bytes))
+        .layer(from_fn_with_state(verifier, layers::authenticate))
+        .layer(DefaultBodyLimit::max(config.body_limit_bytes))
         .layer(from_fn_with_state(detached, layers::detach))
         .layer(from_fn(layers::measure))
         .layer(from_fn(layers::trace));
-    let readiness = Readiness { checks: Arc::new(checks), stop: stop.clone() };
     let open = Router::new()
         .route("/health", get(async || Json(json!({ "status": "ok" }))))
         .route("/ready", get(ready).with_state(readiness))
         .route("/metrics", get(metrics))
         .method_not_allowed_fallback(no_method)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", describe(api, &names)));
-    (guarded.merge(open), tasks)
+    Ok(Assembled { http: guarded.merge(open), grpc, tasks })
 }
 
 async fn no_route(uri: Uri) -> Problem {
@@ -81,30 +100,12 @@ async fn no_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This route does not take this method")
 }
 
-#[derive(Clone)]
-struct Readiness {
-    /// By service and name: `stock-updater/database`.
-    checks: Arc<Vec<(String, Check)>>,
-    stop: CancellationToken,
-}
-
 /// `GET /ready`: whether to send requests here. Says what is not well; why is in the log.
 async fn ready(State(readiness): State<Readiness>) -> Response {
-    let asked = readiness.checks.iter().map(async |(name, check)| {
-        let answer = match tokio::time::timeout(CHECK_LIMIT, (check.ask)()).await {
-            Ok(answer) => answer,
-            Err(_) => Err(format!("no answer within {CHECK_LIMIT:?}")),
-        };
-        if let Err(reason) = &answer {
-            tracing::warn!(check = name, reason, "not ready");
-        }
-        (name, answer.is_ok())
-    });
-    let answers = futures::future::join_all(asked).await;
-    let well = answers.iter().all(|(_, well)| *well) && !readiness.stop.is_cancelled();
-    let checks: Map<String, Value> = answers
+    let Answer { well, checks } = readiness.ask().await;
+    let checks: Map<String, Value> = checks
         .into_iter()
-        .map(|(name, well)| (name.clone(), if well { "ok" } else { "unavailable" }.into()))
+        .map(|(name, well)| (name, if well { "ok" } else { "unavailable" }.into()))
         .collect();
     let status = if readiness.stop.is_cancelled() {
         "stopping"

@@ -1,4 +1,4 @@
-//! Serving: one listener for many services, from the first connection to the last task.
+//! Serving: an address for requests and one for calls, for many services, from the first connection to the last task.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Service, Task, connections, install_tls, routes};
+use super::connections::{self, Speaks};
+use super::{Service, Task, install_tls, routes};
 use crate::auth::Verifier;
 use crate::config::Config;
 use crate::telemetry;
@@ -31,11 +32,25 @@ pub(crate) struct HttpConfig {
     pub(crate) drain_timeout_ms: u64,
 }
 
-/// Serves `services` on `listener` until `stop`: then lets open requests finish, then stops the tasks.
+/// Where a process listens.
+pub struct Listeners {
+    /// For requests.
+    pub http: TcpListener,
+    /// For gRPC calls. Without it they are not answered.
+    pub grpc: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(http: TcpListener) -> Self {
+        Self { http, grpc: None }
+    }
+}
+
+/// Serves `services` on the listeners until `stop`: then lets open requests and calls finish, then stops the tasks.
 ///
 /// An error when the configuration will not do, or when a task ended on its own.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     config: &Config,
     services: Vec<Service>,
     stop: CancellationToken,
@@ -43,21 +58,29 @@ pub async fn serve(
     install_tls();
     // Before anything is measured: what is recorded without a recorder is lost.
     telemetry::metrics();
-    refuse_strangers(&listener, config)?;
+    let listeners = listeners.into();
+    refuse_strangers(&listeners, config)?;
     let http: HttpConfig = config.section("http")?;
     let verifier = Verifier::new(&config.section("auth")?)?;
     let stop = stop.child_token();
     let requests = TaskTracker::new();
     let names: Vec<_> = services.iter().map(|service| service.name).collect();
-    let (app, own_tasks) = routes::assemble(services, &http, verifier, &requests, &stop);
+    let assembled = routes::assemble(services, &http, verifier, &requests, &stop)?;
     let drain = Duration::from_millis(http.drain_timeout_ms);
     let tasks_stop = CancellationToken::new();
-    let mut tasks = Tasks::start(own_tasks, &tasks_stop);
+    let mut tasks = Tasks::start(assembled.tasks, &tasks_stop);
 
-    tracing::info!(address = %listener.local_addr()?, services = ?names, "listening");
-    let mut serving = std::pin::pin!(connections::serve(listener, app, &http, &stop));
+    let calls_at = listeners.grpc.as_ref().map(TcpListener::local_addr).transpose()?;
+    tracing::info!(address = %listeners.http.local_addr()?, grpc = ?calls_at, services = ?names, "listening");
+    let requests_served = connections::serve(listeners.http, Speaks::Http, assembled.http, &http, &stop);
+    let calls_served = async {
+        if let Some(listener) = listeners.grpc {
+            connections::serve(listener, Speaks::Grpc, assembled.grpc, &http, &stop).await;
+        }
+    };
+    let mut serving = std::pin::pin!(futures::future::join(requests_served, calls_served));
     let ended = tokio::select! {
-        () = &mut serving => None,
+        _ = &mut serving => None,
         ended = tasks.first_to_end() => Some(ended),
     };
     stop.cancel();
@@ -78,10 +101,15 @@ pub async fn serve(
 }
 
 /// Without authentication everybody is an administrator: nobody but this machine may connect then.
-pub(super) fn refuse_strangers(listener: &TcpListener, config: &Config) -> anyhow::Result<()> {
-    let address = listener.local_addr()?;
-    if config.text("auth.mode")? == "off" && !address.ip().is_loopback() {
-        bail!("`auth.mode` is off, which is allowed only on a loopback address, not on {address}");
+pub(super) fn refuse_strangers(listeners: &Listeners, config: &Config) -> anyhow::Result<()> {
+    if config.text("auth.mode")? != "off" {
+        return Ok(());
+    }
+    for listener in [Some(&listeners.http), listeners.grpc.as_ref()].into_iter().flatten() {
+        let address = listener.local_addr()?;
+        if !address.ip().is_loopback() {
+            bail!("`auth.mode` is off, which is allowed only on a loopback address, not on {address}");
+        }
     }
     Ok(())
 }

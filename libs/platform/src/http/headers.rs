@@ -25,10 +25,9 @@ pub struct IfMatch(pub Option<i64>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ETag(pub i64);
 
-impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+impl IdempotencyKey {
+    /// The one in these headers.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let invalid = || {
             Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -36,7 +35,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
                 "Idempotency-Key must be one value of 1 to 255 visible ASCII characters",
             )
         };
-        let Some(value) = only(&parts.headers, IDEMPOTENCY_KEY).map_err(|()| invalid())? else {
+        let Some(value) = only(headers, IDEMPOTENCY_KEY).map_err(|()| invalid())? else {
             return Ok(Self(None));
         };
         let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
@@ -47,10 +46,9 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+impl IfMatch {
+    /// The one in these headers.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let invalid = || {
             Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -58,7 +56,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
                 "If-Match must be one version in quotes, as an ETag gives it: \"12\"",
             )
         };
-        let Some(value) = only(&parts.headers, header::IF_MATCH).map_err(|()| invalid())? else {
+        let Some(value) = only(headers, header::IF_MATCH).map_err(|()| invalid())? else {
             return Ok(Self(None));
         };
         let text = value.to_str().map_err(|_| invalid())?;
@@ -67,6 +65,22 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             return Err(invalid());
         }
         digits.parse().map(|version| Self(Some(version))).map_err(|_| invalid())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::of(&parts.headers)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::of(&parts.headers)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Extractors that refuse what is not exactly right, and say what is wrong.
 //!
-//! **Invariants.** A body is read only as JSON that says it is JSON: no other media type, no encoding, no
-//! byte before or after the one value. Types that derive `Deserialize` refuse a key that comes twice;
+//! **Invariants.** A body is read only as what it says it is, and only if the route takes that: no other media type, no
+//! encoding. JSON has no byte before or after the one value. Types that derive `Deserialize` refuse a key that comes twice;
 //! unknown keys are refused by `#[serde(deny_unknown_fields)]` on the type. No text that PostgreSQL could
 //! not store (NUL) passes.
 
@@ -10,12 +10,12 @@ mod headers;
 use std::error::Error;
 
 use axum::RequestExt;
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tower_http::timeout::TimeoutError;
 
 pub use headers::{ETag, IdempotencyKey, IfMatch};
@@ -38,10 +38,31 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        require_json(request.headers())?;
-        let body: Bytes = request.extract().await.map_err(unreadable)?;
+        let (_, body) = read(request, &[JSON]).await?;
         parse(&body).map(Json)
     }
+}
+
+/// None when there is no body at all.
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        if request.body().is_end_stream() {
+            return Ok(None);
+        }
+        <Json<T> as FromRequest<S>>::from_request(request, state).await.map(Some)
+    }
+}
+
+/// The media type of JSON.
+pub const JSON: &str = "application/json";
+
+/// Reads a body that says that it is of one of the media types `accepted`, and says of which.
+pub async fn read(request: Request, accepted: &[&'static str]) -> Result<(&'static str, Bytes), Problem> {
+    let media_type = media_type(request.headers(), accepted)?;
+    let body = request.extract().await.map_err(unreadable)?;
+    Ok((media_type, body))
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -79,38 +100,44 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// Reads one JSON value and nothing besides, as the body of [`Json`] is read.
+pub fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Problem> {
     if let Some(at) = find_nul(body) {
         return Err(malformed(format!("byte {at}: NUL is not allowed in a text")));
     }
     serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))
 }
 
-fn malformed(detail: String) -> Problem {
+/// 400: a body, or a part of it, that is not what it should be.
+pub fn malformed(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed-body", "The body is not right").detail(detail)
 }
 
-fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let unsupported = |detail: &str| {
+fn media_type(headers: &HeaderMap, accepted: &[&'static str]) -> Result<&'static str, Problem> {
+    let unsupported = |detail: String| {
         Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported-media-type",
-            "The body must be plain JSON",
+            "The body is not of a kind that this route takes",
         )
         .detail(detail)
     };
     // Nothing is decompressed, so a small body cannot turn into a large one.
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return Err(unsupported("Content-Encoding is not supported"));
+        return Err(unsupported("Content-Encoding is not supported".to_owned()));
     }
-    let media_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut parts = media_type.split(';').map(|part| part.trim().to_ascii_lowercase());
-    if parts.next().as_deref() != Some("application/json") {
-        return Err(unsupported("Content-Type must be application/json"));
-    }
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = given.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let named = parts.next().unwrap_or_default();
+    let Some(media_type) = accepted.iter().find(|accepted| **accepted == named) else {
+        return Err(unsupported(format!("Content-Type must be {}", accepted.join(" or "))));
+    };
     let is_utf8 = |part: &String| part.is_empty() || part.replace('"', "") == "charset=utf-8";
-    if parts.all(|part| is_utf8(&part)) { Ok(()) } else { Err(unsupported("the charset must be utf-8")) }
+    let others = parts.find(|part| !is_utf8(part));
+    match others {
+        None => Ok(media_type),
+        Some(_) => Err(unsupported("the charset must be utf-8".to_owned())),
+    }
 }
 
 fn unreadable(rejection: BytesRejection) -> Problem {

@@ -33,18 +33,18 @@ fn jwk(seed: u8, kid: &str) -> Jwk {
     jwk
 }
 
-fn public_pem(seed: u8) -> String {
+pub(crate) fn public_pem(seed: u8) -> String {
     let x = serde_json::to_value(jwk(seed, "")).unwrap()["x"].as_str().unwrap().to_owned();
     let x = x.replace('-', "+").replace('_', "/");
     format!("-----BEGIN PUBLIC KEY-----\n{ED25519_SPKI}{x}=\n-----END PUBLIC KEY-----\n")
 }
 
-fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     let exp = jsonwebtoken::get_current_timestamp() + 600;
     json!({"sub": "ann", "role": "brand", "owner": "acme", "iss": "https://id.test", "aud": "onhand", "exp": exp})
 }
 
-fn token(seed: u8, kid: &str, claims: &Value) -> String {
+pub(crate) fn token(seed: u8, kid: &str, claims: &Value) -> String {
     let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
     encode(&header, claims, &key(seed)).unwrap()
 }
@@ -57,7 +57,7 @@ async fn verify(verifier: &Verifier, token: &str) -> Result<Caller, Problem> {
     verifier.authenticate(&sent(token), Instant::now()).await
 }
 
-fn config() -> platform::config::Config {
+pub(crate) fn config() -> platform::config::Config {
     defaults()
         .set("auth.mode", "jwt")
         .set("auth.issuer", "https://id.test")

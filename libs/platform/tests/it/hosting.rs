@@ -243,4 +243,10 @@ async fn without_authentication_only_loopback_is_served() {
     let serving = hosting::serve(listener, &config, vec![], CancellationToken::new());
     let error = tokio::time::timeout(Duration::from_secs(1), serving).await.unwrap().unwrap_err().to_string();
     assert!(error.contains("`auth.mode`"), "{error}");
+    let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let grpc = Some(TcpListener::bind("0.0.0.0:0").await.unwrap());
+    let serving =
+        hosting::serve(hosting::Listeners { http, grpc }, &config, vec![], CancellationToken::new());
+    let error = tokio::time::timeout(Duration::from_secs(1), serving).await.unwrap().unwrap_err().to_string();
+    assert!(error.contains("`auth.mode`"), "for calls too: {error}");
 }

@@ -6,6 +6,9 @@ mod auth;
 mod cache;
 mod config;
 mod database;
+mod echo;
+mod grpc;
+mod grpc_open;
 mod hosting;
 mod http;
 mod lock;
@@ -15,7 +18,7 @@ use std::time::Duration;
 
 use platform::cache::CacheConfig;
 use platform::config::Config;
-use platform::hosting::{Check, Service, Task};
+use platform::hosting::{Check, Listeners, Service, Task};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +32,7 @@ fn defaults() -> Config {
 }
 
 fn service(routes: axum::Router) -> Service {
-    Service { name: "test", routes: OpenApiRouter::from(routes), tasks: vec![], checks: vec![] }
+    Service { name: "test", routes: OpenApiRouter::from(routes), grpc: None, tasks: vec![], checks: vec![] }
 }
 
 fn cache_config(stage: &testkit::Stage) -> CacheConfig {
@@ -42,6 +45,8 @@ fn cache_config(stage: &testkit::Stage) -> CacheConfig {
 /// A process of services on a port of its own.
 struct Running {
     url: String,
+    /// For gRPC.
+    calls_url: String,
     client: reqwest::Client,
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
@@ -52,15 +57,17 @@ impl Running {
         platform::hosting::install_tls();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let calls_url = format!("http://{}", grpc.local_addr().unwrap());
+        let listeners = Listeners { http: listener, grpc: Some(grpc) };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         #[expect(clippy::disallowed_methods, reason = "the test plays the process")]
-        let serving =
-            tokio::spawn(
-                async move { platform::hosting::serve(listener, &config, vec![service], stopped).await },
-            );
+        let serving = tokio::spawn(async move {
+            platform::hosting::serve(listeners, &config, vec![service], stopped).await
+        });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url, client, stop, serving }
+        Self { url, calls_url, client, stop, serving }
     }
 
     async fn get(&self, path: &str) -> reqwest::Response {

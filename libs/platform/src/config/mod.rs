@@ -3,13 +3,18 @@
 //! **Invariants.** A key that `config/default.toml` does not have does not exist: naming one is an error,
 //! so a misspelt setting never passes silently. Every error names the key that it is about.
 
+mod alias;
+
+use std::collections::HashMap;
 use std::path::Path;
 
 use config::{File, FileFormat, Value, ValueKind};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
+pub use alias::Alias;
+
 /// The reference of every key. Embedded, so that a binary needs no file beside it.
-const DEFAULTS: &str = include_str!("../../../config/default.toml");
+const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 
 /// Names the file to read over the defaults.
 const FILE_VARIABLE: &str = "ONHAND_CONFIG";
@@ -38,16 +43,22 @@ impl ConfigError {
 
 impl Config {
     /// Reads the defaults, then the file named by `ONHAND_CONFIG`, then `ONHAND__SECTION__KEY` variables.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn load() -> Result<Self, ConfigError> {
+        Self::load_with(&[])
+    }
+
+    /// The same, with other variables than ours between the file and ours.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn load_with(aliases: &[Alias]) -> Result<Self, ConfigError> {
         let mut config = Self::defaults()?;
         if let Some(file) = std::env::var_os(FILE_VARIABLE) {
             config = config.with_file(Path::new(&file))?;
         }
-        config.with_variables(std::env::vars_os().filter_map(|(name, value)| {
-            // A variable that is not text cannot be one of ours.
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }))
+        // A variable that is not text cannot be one of ours.
+        let variables: HashMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        config.with_aliases(aliases, &variables)?.with_variables(variables.into_iter())
     }
 
     /// The embedded defaults alone.
@@ -92,6 +103,15 @@ impl Config {
             self = self.put(&key, value);
         }
         Ok(self)
+    }
+
+    /// These settings with what variables by other names say over them.
+    pub fn with_aliases(
+        self,
+        aliases: &[Alias],
+        variables: &HashMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        aliases.iter().try_fold(self, |config, alias| alias.apply(config, variables))
     }
 
     /// These settings with one changed, for tests and for programs that set up services themselves. Text is
