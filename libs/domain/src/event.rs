@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attributes, HoldId, Identity, ItemId, LocationId, Timestamp};
+use crate::{Attributes, HoldId, Identity, ItemId, LocationId, Timestamp, TransferId};
 
 /// A change of one item. Each takes the item's version up by one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,16 +25,32 @@ pub enum Change {
     /// Goods that were ordered will not come.
     Unexpected { location: LocationId, quantity: i64 },
     /// Goods came in that nobody had counted as incoming.
-    Received { location: LocationId, quantity: i64 },
+    Received { location: LocationId, quantity: i64, state: State },
     /// Goods came in that had been counted as incoming.
-    Arrived { location: LocationId, quantity: i64 },
-    /// More are available than was thought.
-    Increased { location: LocationId, quantity: i64, against: Outside },
-    /// Fewer are available than was thought.
-    Decreased { location: LocationId, quantity: i64, against: Outside },
+    Arrived { location: LocationId, quantity: i64, state: State },
+    /// A customer brought goods back.
+    Returned { location: LocationId, quantity: i64, state: State },
+    /// There are more than was thought.
+    Increased { location: LocationId, quantity: i64, state: State, against: Outside },
+    /// There are fewer than was thought.
+    Decreased { location: LocationId, quantity: i64, state: State, against: Outside },
+    /// More were counted than was thought.
+    CountedMore { location: LocationId, quantity: i64, state: State },
+    /// Fewer were counted than was thought.
+    CountedFewer { location: LocationId, quantity: i64, state: State },
+    /// Units were found to be good for something else.
+    Moved { location: LocationId, from: State, to: State, quantity: i64 },
+    /// Units left one of our locations for another.
+    Shipped { transfer: TransferId, from: LocationId, to: LocationId, quantity: i64 },
+    /// Units that were shipped came in.
+    TransferReceived { transfer: TransferId, location: LocationId, quantity: i64, state: State },
+    /// Units that were shipped will not come in.
+    TransferLost { transfer: TransferId, location: LocationId, quantity: i64 },
     /// Units were promised.
     Held { hold: HoldId, location: LocationId, quantity: i64, expires_at: Timestamp },
-    /// Promised units were handed over.
+    /// What is left of a hold was promised for longer.
+    HoldExtended { hold: HoldId, location: LocationId, expires_at: Timestamp },
+    /// Promised units were handed over, all or some.
     HoldConfirmed { hold: HoldId, location: LocationId, quantity: i64 },
     /// Promised units were given back.
     HoldCancelled { hold: HoldId, location: LocationId, quantity: i64 },
@@ -74,8 +90,23 @@ pub enum State {
     Damaged,
     /// Waiting to be looked at.
     QualityControl,
-    /// On their way here.
+    /// On their way here from a supplier.
     Incoming,
+    /// On their way here from another of our locations.
+    InTransit,
+}
+
+/// The states that a person can put units into; the others follow from holds, orders and transfers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shelf {
+    /// Free to promise.
+    #[default]
+    Available,
+    /// Not sellable.
+    Damaged,
+    /// Waiting to be looked at.
+    QualityControl,
 }
 
 /// Where units come from and go to beyond our walls.
@@ -91,38 +122,59 @@ pub enum Outside {
 }
 
 impl Change {
-    /// The units that it moved; none when only attributes changed.
+    /// The units that it moved; none when only attributes or times changed.
     pub fn movement(&self) -> Option<Movement> {
-        use State::{Available, Incoming, Reserved};
+        use Outside::{Adjustment, Customer, Supplier};
+        use Place::At;
+        use State::{Available, InTransit, Incoming, Reserved};
         let (from, to, quantity) = match *self {
-            Change::Created(_) | Change::Updated(_) => return None,
+            Change::Created(_) | Change::Updated(_) | Change::HoldExtended { .. } => return None,
             Change::Expected { location, quantity } => {
-                (Place::Outside(Outside::Supplier), Place::At(location, Incoming), quantity)
+                (Place::Outside(Supplier), At(location, Incoming), quantity)
             }
             Change::Unexpected { location, quantity } => {
-                (Place::At(location, Incoming), Place::Outside(Outside::Supplier), quantity)
+                (At(location, Incoming), Place::Outside(Supplier), quantity)
             }
-            Change::Received { location, quantity } => {
-                (Place::Outside(Outside::Supplier), Place::At(location, Available), quantity)
+            Change::Received { location, quantity, state } => {
+                (Place::Outside(Supplier), At(location, state), quantity)
             }
-            Change::Arrived { location, quantity } => {
-                (Place::At(location, Incoming), Place::At(location, Available), quantity)
+            Change::Arrived { location, quantity, state } => {
+                (At(location, Incoming), At(location, state), quantity)
             }
-            Change::Increased { location, quantity, against } => {
-                (Place::Outside(against), Place::At(location, Available), quantity)
+            Change::Returned { location, quantity, state } => {
+                (Place::Outside(Customer), At(location, state), quantity)
             }
-            Change::Decreased { location, quantity, against } => {
-                (Place::At(location, Available), Place::Outside(against), quantity)
+            Change::Increased { location, quantity, state, against } => {
+                (Place::Outside(against), At(location, state), quantity)
+            }
+            Change::Decreased { location, quantity, state, against } => {
+                (At(location, state), Place::Outside(against), quantity)
+            }
+            Change::CountedMore { location, quantity, state } => {
+                (Place::Outside(Adjustment), At(location, state), quantity)
+            }
+            Change::CountedFewer { location, quantity, state } => {
+                (At(location, state), Place::Outside(Adjustment), quantity)
+            }
+            Change::Moved { location, from, to, quantity } => {
+                (At(location, from), At(location, to), quantity)
+            }
+            Change::Shipped { from, to, quantity, .. } => (At(from, Available), At(to, InTransit), quantity),
+            Change::TransferReceived { location, quantity, state, .. } => {
+                (At(location, InTransit), At(location, state), quantity)
+            }
+            Change::TransferLost { location, quantity, .. } => {
+                (At(location, InTransit), Place::Outside(Adjustment), quantity)
             }
             Change::Held { location, quantity, .. } => {
-                (Place::At(location, Available), Place::At(location, Reserved), quantity)
+                (At(location, Available), At(location, Reserved), quantity)
             }
             Change::HoldConfirmed { location, quantity, .. } => {
-                (Place::At(location, Reserved), Place::Outside(Outside::Customer), quantity)
+                (At(location, Reserved), Place::Outside(Customer), quantity)
             }
             Change::HoldCancelled { location, quantity, .. }
             | Change::HoldExpired { location, quantity, .. } => {
-                (Place::At(location, Reserved), Place::At(location, Available), quantity)
+                (At(location, Reserved), At(location, Available), quantity)
             }
         };
         Some(Movement { from, to, quantity })
@@ -132,6 +184,7 @@ impl Change {
     pub fn hold(&self) -> Option<HoldId> {
         match self {
             Change::Held { hold, .. }
+            | Change::HoldExtended { hold, .. }
             | Change::HoldConfirmed { hold, .. }
             | Change::HoldCancelled { hold, .. }
             | Change::HoldExpired { hold, .. } => Some(*hold),
@@ -141,8 +194,41 @@ impl Change {
             | Change::Unexpected { .. }
             | Change::Received { .. }
             | Change::Arrived { .. }
+            | Change::Returned { .. }
             | Change::Increased { .. }
-            | Change::Decreased { .. } => None,
+            | Change::Decreased { .. }
+            | Change::CountedMore { .. }
+            | Change::CountedFewer { .. }
+            | Change::Moved { .. }
+            | Change::Shipped { .. }
+            | Change::TransferReceived { .. }
+            | Change::TransferLost { .. } => None,
+        }
+    }
+
+    /// The transfer that it is about.
+    pub fn transfer(&self) -> Option<TransferId> {
+        match self {
+            Change::Shipped { transfer, .. }
+            | Change::TransferReceived { transfer, .. }
+            | Change::TransferLost { transfer, .. } => Some(*transfer),
+            Change::Created(_)
+            | Change::Updated(_)
+            | Change::Expected { .. }
+            | Change::Unexpected { .. }
+            | Change::Received { .. }
+            | Change::Arrived { .. }
+            | Change::Returned { .. }
+            | Change::Increased { .. }
+            | Change::Decreased { .. }
+            | Change::CountedMore { .. }
+            | Change::CountedFewer { .. }
+            | Change::Moved { .. }
+            | Change::Held { .. }
+            | Change::HoldExtended { .. }
+            | Change::HoldConfirmed { .. }
+            | Change::HoldCancelled { .. }
+            | Change::HoldExpired { .. } => None,
         }
     }
 
@@ -155,9 +241,17 @@ impl Change {
             Change::Unexpected { .. } => "unexpected",
             Change::Received { .. } => "received",
             Change::Arrived { .. } => "arrived",
+            Change::Returned { .. } => "returned",
             Change::Increased { .. } => "increased",
             Change::Decreased { .. } => "decreased",
+            Change::CountedMore { .. } => "counted_more",
+            Change::CountedFewer { .. } => "counted_fewer",
+            Change::Moved { .. } => "moved",
+            Change::Shipped { .. } => "shipped",
+            Change::TransferReceived { .. } => "transfer_received",
+            Change::TransferLost { .. } => "transfer_lost",
             Change::Held { .. } => "held",
+            Change::HoldExtended { .. } => "extended",
             Change::HoldConfirmed { .. } => "confirmed",
             Change::HoldCancelled { .. } => "cancelled",
             Change::HoldExpired { .. } => "expired",
@@ -194,6 +288,17 @@ impl State {
             State::Damaged => "damaged",
             State::QualityControl => "quality_control",
             State::Incoming => "incoming",
+            State::InTransit => "in_transit",
+        }
+    }
+}
+
+impl From<Shelf> for State {
+    fn from(shelf: Shelf) -> State {
+        match shelf {
+            Shelf::Available => State::Available,
+            Shelf::Damaged => State::Damaged,
+            Shelf::QualityControl => State::QualityControl,
         }
     }
 }

@@ -21,15 +21,17 @@ pub mod restock;
 mod stock;
 mod watch;
 
-pub use command::{Command, ItemPatch, Line, MAX_HOLD_SECONDS, MAX_LINES, NewItem};
+pub use command::{Command, ItemPatch, Line, MAX_HOLD_SECONDS, MAX_LINES, NewItem, PartLine, TransferLine};
 pub use decide::{decide, expire_due, require_version};
-pub use event::{Change, Event, Movement, Outside, Place, State};
+pub use event::{Change, Event, Movement, Outside, Place, Shelf, State};
 pub use evolve::evolve;
-pub use ids::{HoldId, ItemId, LocationId};
+pub use ids::{HoldId, ItemId, LocationId, TransferId};
 pub use item::{Name, Sku, TextError};
 pub use quantity::{Delta, MAX_UNITS, Quantity, QuantityError};
 pub use refusal::Refusal;
-pub use stock::{Attributes, Hold, HoldLine, HoldStatus, Identity, Item, Level, Location, Stock};
+pub use stock::{
+    Attributes, Hold, HoldLine, HoldStatus, Identity, Item, Level, Location, ShippedLine, Stock, Transfer,
+};
 pub use watch::{Crossing, crossings};
 
 /// An instant in UTC. Always an argument: this crate never asks what time it is.

@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HoldId, LocationId, MAX_HOLD_SECONDS, MAX_LINES, MAX_UNITS};
+use crate::{HoldId, ItemId, LocationId, MAX_HOLD_SECONDS, MAX_LINES, MAX_UNITS, TransferId};
 
 /// Why a command came to nothing. Checked, and listed, in this order; each is named for the rule that it
 /// would have broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum Refusal {
-    /// A reservation of nothing.
+    /// A reservation, a transfer or a part of nothing.
     #[error("there are no lines")]
     NoLines,
-    /// A reservation over [`MAX_LINES`].
+    /// More lines than [`MAX_LINES`].
     #[error("{lines} lines were given and {MAX_LINES} is the most")]
     TooManyLines {
         /// How many there were.
@@ -32,6 +32,18 @@ pub enum Refusal {
         /// What was asked for.
         value: i64,
     },
+    /// A count below zero or above [`MAX_UNITS`].
+    #[error("a count is from 0 to {MAX_UNITS}, not {counted}")]
+    CountOutOfRange {
+        /// What was given.
+        counted: i64,
+    },
+    /// A move from a state into the same.
+    #[error("the units are there already: name another state to move them to")]
+    MoveToItself,
+    /// A transfer from a location to the same.
+    #[error("the goods are there already: name another location to ship them to")]
+    TransferToItself,
     /// No such item, or none that the caller may see.
     #[error("there is no such item")]
     ItemUnknown,
@@ -41,6 +53,14 @@ pub enum Refusal {
         /// What the caller had seen.
         expected: i64,
         /// Where it is.
+        actual: i64,
+    },
+    /// What the books said at the version that was counted cannot be found out.
+    #[error("nothing is known of version {expected}, and the item is at version {actual}: count again")]
+    VersionUnknown {
+        /// What the counter had seen.
+        expected: i64,
+        /// Where the item is.
         actual: i64,
     },
     /// Another item has this SKU.
@@ -112,6 +132,54 @@ pub enum Refusal {
         /// Which.
         hold: HoldId,
     },
+    /// A part of a hold that has nothing of the item.
+    #[error("the hold {hold} has no line of the item {item}")]
+    HoldLineUnknown {
+        /// Which.
+        hold: HoldId,
+        /// Of what.
+        item: ItemId,
+    },
+    /// A part of a hold that is more than what is left of it.
+    #[error("{requested} of {sku} were to be handed over and {held} are still held")]
+    PartTooLarge {
+        /// Of what.
+        sku: String,
+        /// How many were asked for, in units.
+        requested: i64,
+        /// How many are left, in units.
+        held: i64,
+    },
+    /// No such transfer, or none that the caller may see.
+    #[error("there is no transfer {transfer}")]
+    TransferUnknown {
+        /// The id that was given.
+        transfer: TransferId,
+    },
+    /// A transfer with this id exists.
+    #[error("the transfer {transfer} exists already")]
+    TransferTaken {
+        /// The id that was given.
+        transfer: TransferId,
+    },
+    /// Nothing of the item was shipped.
+    #[error("the transfer {transfer} has no line of the item {item}")]
+    TransferLineUnknown {
+        /// Which.
+        transfer: TransferId,
+        /// Of what.
+        item: ItemId,
+    },
+    /// More than is still on its way.
+    #[error("{requested} of {sku} were reported and {outstanding} are still on their way")]
+    TransferExceeded {
+        /// Of what.
+        sku: String,
+        /// How many were asked for, in units.
+        requested: i64,
+        /// How many are on their way, in units.
+        outstanding: i64,
+    },
     /// More than there is to promise or to take away.
     #[error("{requested} of {sku} were asked for and {available} are available")]
     NotEnough {
@@ -121,6 +189,21 @@ pub enum Refusal {
         requested: i64,
         /// How many there are, in units.
         available: i64,
+    },
+    /// More were found missing than are free to take away, because holds bind the rest.
+    #[error(
+        "{missing} of {sku} are missing and only {available} are free, for {reserved} are held: cancel holds, then \
+         count again"
+    )]
+    CountHeld {
+        /// Of what.
+        sku: String,
+        /// How many fewer were counted than the books said, in units.
+        missing: i64,
+        /// How many are available, in units.
+        available: i64,
+        /// How many are held, in units.
+        reserved: i64,
     },
     /// More than a level may hold.
     #[error("a level of {sku} would pass {MAX_UNITS}")]

@@ -9,7 +9,9 @@ pub struct Position {
     pub available: i64,
     /// Ordered and not here yet, open orders included.
     pub incoming: i64,
-    /// Order when available and incoming together are at or below this.
+    /// On their way from one location of ours to another.
+    pub in_transit: i64,
+    /// Order when available, incoming and in transit together are at or below this.
     pub reorder_point: i64,
     /// How many to order; 0 never orders.
     pub reorder_quantity: i64,
@@ -29,11 +31,11 @@ pub struct Terms {
 /// Says how many to order now; `None` when there is enough, when the item is not restocked by itself, or when
 /// the most that may be ordered is less than the least that can be.
 ///
-/// What is on order counts as if it were here, so that an order on its way is not ordered again. The quantity
-/// is the item's reorder quantity, or more when that would not lift it above its reorder point, rounded up to
+/// What is on order or on its way between locations counts as if it were here, so that it is not ordered again.
+/// The quantity is the item's reorder quantity, or more when that would not lift it above its reorder point, rounded up to
 /// whole packs and to the supplier's minimum.
 pub fn plan(position: &Position, terms: &Terms) -> Option<Quantity> {
-    let expected = position.available + position.incoming;
+    let expected = position.available + position.incoming + position.in_transit;
     if position.reorder_quantity <= 0 || expected > position.reorder_point {
         return None;
     }

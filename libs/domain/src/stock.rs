@@ -1,19 +1,27 @@
-//! How things stand: items, their levels by location, and the holds on them.
+//! How things stand: items, their levels by location, the holds on them, and the transfers between
+//! locations.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HoldId, ItemId, LocationId, Name, Sku, State, Timestamp};
+use crate::{HoldId, ItemId, LocationId, Name, Sku, State, Timestamp, TransferId};
 
-/// What a decision needs to know: the items, holds and locations that a command is about. It may be all of
+/// What a decision needs to know: the items, holds, transfers and locations that a command is about. It may be all of
 /// the stock or just a part of it that was loaded; an item that is not in it does not exist.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stock {
     /// The items by id.
     pub items: HashMap<ItemId, Item>,
     /// The holds by id. All open holds that are overdue on one of the items must be among them.
     pub holds: HashMap<HoldId, Hold>,
+    /// The transfers by id.
+    pub transfers: HashMap<TransferId, Transfer>,
+    /// Levels as of a past version of their item, plus what stocktakes have corrected since: a difference that was
+    /// found once is not found again. Each [`Command::stocktake`](crate::Command::stocktake) needs one, also when
+    /// it is of the present version (the commands before it may change that), and [`Level::default`] where the item
+    /// had no units.
+    pub counted: HashMap<(ItemId, LocationId, i64), Level>,
     /// Every location, the one to take from first in front.
     pub locations: std::sync::Arc<[Location]>,
 }
@@ -65,7 +73,7 @@ pub struct Attributes {
     pub name: Name,
     /// The supplier that it is ordered from.
     pub supplier: Option<Sku>,
-    /// Order more when available and incoming together are at or below this.
+    /// Order more when available, incoming and in transit together are at or below this.
     pub reorder_point: i64,
     /// How many to order then; 0 never orders.
     pub reorder_quantity: i64,
@@ -74,7 +82,7 @@ pub struct Attributes {
 }
 
 /// The units of one item at one location. `on_hand = available + reserved + damaged + quality_control`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Level {
     /// Free to promise.
     pub available: i64,
@@ -86,6 +94,8 @@ pub struct Level {
     pub quality_control: i64,
     /// Ordered from a supplier and not here yet; not part of what is on hand.
     pub incoming: i64,
+    /// Shipped here from another of our locations and not received yet; not part of what is on hand.
+    pub in_transit: i64,
 }
 
 /// A promise of stock to somebody, until it is confirmed, cancelled or too old.
@@ -102,12 +112,38 @@ pub struct HoldLine {
     pub item: ItemId,
     /// From where.
     pub location: LocationId,
-    /// How many, in units.
+    /// How many were promised, in units.
     pub quantity: i64,
+    /// How many of them were handed over, in units.
+    pub confirmed: i64,
     /// From when on it no longer binds.
     pub expires_at: Timestamp,
     /// Whether it still binds, and if not, how it ended.
     pub status: HoldStatus,
+}
+
+/// Goods that went from one of our locations to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// Where they left.
+    pub from: LocationId,
+    /// Where they are going.
+    pub to: LocationId,
+    /// What was shipped, one line an item.
+    pub lines: Vec<ShippedLine>,
+}
+
+/// The part of a transfer that is of one item. `shipped = received + lost + outstanding`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShippedLine {
+    /// Of what.
+    pub item: ItemId,
+    /// How many left, in units.
+    pub shipped: i64,
+    /// How many arrived, in units.
+    pub received: i64,
+    /// How many never will, in units.
+    pub lost: i64,
 }
 
 /// The life of a hold.
@@ -116,7 +152,7 @@ pub struct HoldLine {
 pub enum HoldStatus {
     /// It binds stock.
     Open,
-    /// The goods left to the customer.
+    /// All of the goods went to the customer.
     Confirmed,
     /// The stock was given back on request.
     Cancelled,
@@ -138,6 +174,7 @@ impl Level {
             State::Damaged => self.damaged,
             State::QualityControl => self.quality_control,
             State::Incoming => self.incoming,
+            State::InTransit => self.in_transit,
         }
     }
 
@@ -148,6 +185,7 @@ impl Level {
             State::Damaged => &mut self.damaged,
             State::QualityControl => &mut self.quality_control,
             State::Incoming => &mut self.incoming,
+            State::InTransit => &mut self.in_transit,
         };
         *place += units;
     }
@@ -163,6 +201,7 @@ impl std::ops::Add for Level {
             damaged: self.damaged + other.damaged,
             quality_control: self.quality_control + other.quality_control,
             incoming: self.incoming + other.incoming,
+            in_transit: self.in_transit + other.in_transit,
         }
     }
 }
@@ -205,9 +244,31 @@ impl std::str::FromStr for HoldStatus {
     }
 }
 
+impl Hold {
+    /// How it stands as a whole. Lines expire one by one, as their items are touched, so a hold with an expired line
+    /// has expired, whatever its other lines still say. It is confirmed when nothing is left of any line.
+    pub fn status(&self) -> HoldStatus {
+        let some = |status: &HoldStatus| self.lines.iter().any(|line| line.status == *status);
+        let telling = [HoldStatus::Expired, HoldStatus::Cancelled, HoldStatus::Open];
+        telling.into_iter().find(some).unwrap_or(HoldStatus::Confirmed)
+    }
+}
+
 impl HoldLine {
+    /// How many were promised and not handed over, in units: what it binds while it is open.
+    pub fn remaining(&self) -> i64 {
+        self.quantity - self.confirmed
+    }
+
     /// Whether its time is up at `now`, recorded or not.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         self.expires_at <= now
+    }
+}
+
+impl ShippedLine {
+    /// How many are still on their way, in units.
+    pub fn outstanding(&self) -> i64 {
+        self.shipped - self.received - self.lost
     }
 }

@@ -29,6 +29,9 @@ pub struct Message {
     pub body: Bytes,
     /// W3C trace context of whoever caused it.
     pub traceparent: Option<String>,
+    /// What it says, for [messages](crate::legacy::ProductChanged) whose body does not: the AMQP header
+    /// `MessageType`, as it was given. An event has none.
+    pub message_type: Option<String>,
 }
 
 impl Message {

@@ -50,6 +50,9 @@ pub enum Malformed {
     /// Too large to be one of ours.
     #[error("the body has {0} bytes and {BODY_MAX_BYTES} are the limit")]
     TooLarge(usize),
+    /// A [`ProductChanged`](crate::legacy::ProductChanged) that does not say what changed.
+    #[error("the header MessageType is Create, Update or Delete, not {0}")]
+    MessageType(String),
     /// Not JSON, or not of the right shape, type or version.
     #[error("the body does not parse: {0}")]
     Json(#[from] serde_json::Error),

@@ -26,6 +26,10 @@ pub enum Event {
     ReservationCancelled(Reservation),
     /// Stock that was set aside is available again because its time was up.
     ReservationExpired(Reservation),
+    /// Goods left one location of ours for another.
+    TransferShipped(Transfer),
+    /// Goods from another location of ours arrived.
+    TransferReceived(Transfer),
     /// An item is known from now on.
     ItemCreated(Item),
     /// Something about an item other than its quantities changed.
@@ -57,6 +61,8 @@ impl Event {
             Self::ReservationConfirmed(_) => "reservation_confirmed",
             Self::ReservationCancelled(_) => "reservation_cancelled",
             Self::ReservationExpired(_) => "reservation_expired",
+            Self::TransferShipped(_) => "transfer_shipped",
+            Self::TransferReceived(_) => "transfer_received",
             Self::ItemCreated(_) => "item_created",
             Self::ItemUpdated(_) => "item_updated",
             Self::SupplierCatalogUpdated(_) => "supplier_catalog_updated",
@@ -78,6 +84,7 @@ impl Event {
             | Self::ReservationConfirmed(hold)
             | Self::ReservationCancelled(hold)
             | Self::ReservationExpired(hold) => Some(&hold.subject.sku),
+            Self::TransferShipped(transfer) | Self::TransferReceived(transfer) => Some(&transfer.subject.sku),
             Self::ItemCreated(item) | Self::ItemUpdated(item) => Some(&item.subject.sku),
             Self::SupplierCatalogUpdated(_) => None,
             Self::RestockOrdered(order)
@@ -119,7 +126,7 @@ pub struct Subject {
     pub version: i64,
     /// Whether it can be sold.
     pub active: bool,
-    /// Order more when available + incoming is at or below it.
+    /// Order more when available + incoming + in transit is at or below it.
     pub reorder_point: i64,
     /// How many to order then. Zero: never order.
     pub reorder_quantity: i64,
@@ -129,8 +136,11 @@ pub struct Subject {
     pub available: i64,
     /// Units in all locations that are promised.
     pub reserved: i64,
-    /// Units on order or on their way.
+    /// Units on order from suppliers.
     pub incoming: i64,
+    /// Units on their way from one location of ours to another. Left out when there are none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub in_transit: i64,
     /// The same per location.
     pub levels: Vec<Levels>,
 }
@@ -152,8 +162,15 @@ pub struct Levels {
     pub damaged: i64,
     /// Units that are being looked at.
     pub quality_control: i64,
-    /// Units on their way there.
+    /// Units on order from suppliers, that will arrive there.
     pub incoming: i64,
+    /// Units on their way there from another location of ours. Left out when there are none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub in_transit: i64,
+}
+
+fn is_none(units: &i64) -> bool {
+    *units == 0
 }
 
 /// A quantity of an item changed.
@@ -200,6 +217,28 @@ pub struct Reservation {
     pub location_id: Uuid,
     /// When the hold ends by itself.
     pub expires_at: Option<DateTime<Utc>>,
+    /// What kind of thing it is for, such as `order`.
+    pub reference_type: Option<String>,
+    /// Which one.
+    pub reference_id: Option<String>,
+    /// When.
+    pub timestamp: DateTime<Utc>,
+}
+
+/// Goods went from one location of ours towards another, or arrived there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// The item after it.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// The transfer.
+    pub transfer_id: Uuid,
+    /// Units that left, or that arrived now.
+    pub quantity: i64,
+    /// Where they come from.
+    pub from_location_id: Uuid,
+    /// Where they go.
+    pub to_location_id: Uuid,
     /// What kind of thing it is for, such as `order`.
     pub reference_type: Option<String>,
     /// Which one.

@@ -1,13 +1,14 @@
-//! The two bare JSON messages that existing clients send, outside any envelope.
+//! The three bare JSON messages that existing clients send, outside any envelope.
 //!
 //! Ids arrive as text or as integers and are kept as text. `timestamp` arrives as a unix time in whole
 //! seconds, as one with a fraction, or as ISO 8601 text (without a zone it is UTC). `quantity` is an
-//! integer from 1 to 10^12. Unknown fields are ignored.
+//! integer from 1 to 10^12, and of `product`, where it is a figure and no movement, from 0. Unknown fields are
+//! ignored.
 //!
 //! # Identity, and what it cannot tell apart
 //!
-//! The messages carry no event id. [`ProductReceived::identity`] and [`ProductSold::identity`] are the
-//! AMQP `message_id` when there is one, and otherwise derived from the body:
+//! The messages carry no event id. [`ProductReceived::identity`], [`ProductSold::identity`] and
+//! [`ProductChanged::identity`] are the AMQP `message_id` when there is one, and otherwise derived from the body:
 //!
 //! - `product-sold`: order and product. Two lines of one order for the same product, or a second sale
 //!   added to an order later, look like one sale, whatever their quantities and times; the second
@@ -16,6 +17,10 @@
 //!   that agree in all four, such as two pallets booked in the same whole second, look like one. The same
 //!   delivery sent again with a new timestamp looks like two. The three ways to write a time are one
 //!   and the same if they name the same microsecond; a float has no more than that to give.
+//! - `product`: what it says (`MessageType`), product, quantity and, if there is one, time. Without a time an
+//!   update that goes back to an earlier figure (5, then 3, then 5 again) looks like that earlier update, and a
+//!   product that is deleted, created and deleted again looks deleted once; the later one has no effect.
+//!   With a time, the same update sent again with a new timestamp is another update.
 //!
 //! And with a `message_id`: a client that gives two different messages one id loses the second, and one
 //! that sends the same message once with an id and once without (or with a new id) has it counted
@@ -70,6 +75,54 @@ pub struct ProductSold {
     pub timestamp: DateTime<Utc>,
 }
 
+/// `product`: a seller changed what he sells. What about it is said by the message's
+/// [type](crate::Message::message_type).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProductChanged {
+    /// Which product.
+    pub id: String,
+    /// What about it.
+    #[serde(flatten)]
+    pub change: ProductChange,
+    /// What it is called, if the seller says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When, if the seller says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<DateTime<Utc>>,
+}
+
+/// What a seller did with a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ProductChange {
+    /// It is sold from now on.
+    Create {
+        /// How many are available, 0 to 10^12.
+        quantity: i64,
+    },
+    /// Something about it is different.
+    Update {
+        /// How many are available now, 0 to 10^12: not by how many more or fewer.
+        quantity: i64,
+    },
+    /// It is not sold any more.
+    Delete,
+}
+
+/// The body of `product`. What must be in it depends on the message's type.
+#[derive(Deserialize)]
+struct Product {
+    #[serde(deserialize_with = "id")]
+    id: String,
+    #[serde(default)]
+    quantity: Option<serde_json::Value>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "optional_timestamp")]
+    timestamp: Option<DateTime<Utc>>,
+}
+
 impl ProductReceived {
     /// Its routing key.
     pub const ROUTING_KEY: &str = "product-received";
@@ -99,6 +152,49 @@ impl ProductSold {
     /// Equal for what is taken to be the same sale; see the [module](self) for what that means.
     pub fn identity(&self, message_id: Option<&str>) -> String {
         identity(Self::ROUTING_KEY, message_id, &[&self.order_id, &self.product_id])
+    }
+}
+
+impl ProductChange {
+    /// The word for it: the message's type.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "Create",
+            Self::Update { .. } => "Update",
+            Self::Delete => "Delete",
+        }
+    }
+
+    /// How many are to be available, if it says so.
+    pub fn quantity(&self) -> Option<i64> {
+        match self {
+            Self::Create { quantity } | Self::Update { quantity } => Some(*quantity),
+            Self::Delete => None,
+        }
+    }
+}
+
+impl ProductChanged {
+    /// Its routing key. `product.<id>` is one as well.
+    pub const ROUTING_KEY: &str = "product";
+
+    /// Reads a message's type and body.
+    pub fn parse(message_type: Option<&str>, body: &[u8]) -> Result<Self, Malformed> {
+        let product: Product = parse(body)?;
+        let change = match message_type {
+            Some("Create") => ProductChange::Create { quantity: figure(product.quantity)? },
+            Some("Update") => ProductChange::Update { quantity: figure(product.quantity)? },
+            Some("Delete") => ProductChange::Delete,
+            other => return Err(Malformed::MessageType(other.unwrap_or("nothing").to_owned())),
+        };
+        Ok(Self { id: product.id, change, name: product.name, timestamp: product.timestamp })
+    }
+
+    /// Equal for what is taken to be the same change; see the [module](self) for what that means.
+    pub fn identity(&self, message_id: Option<&str>) -> String {
+        let quantity = self.change.quantity().map(|units| units.to_string()).unwrap_or_default();
+        let time = self.timestamp.map(|time| time.timestamp_micros().to_string()).unwrap_or_default();
+        identity(Self::ROUTING_KEY, message_id, &[self.change.kind(), &self.id, &quantity, &time])
     }
 }
 
@@ -136,6 +232,24 @@ fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error>
         return Err(D::Error::custom(format!("quantity is 1 to {QUANTITY_MAX}, not {quantity}")));
     }
     Ok(quantity)
+}
+
+/// How many there are, as opposed to [`quantity`], by how many it changed.
+fn figure(quantity: Option<serde_json::Value>) -> Result<i64, serde_json::Error> {
+    let refused = |what: &str| {
+        Err(serde_json::Error::custom(format!("quantity is an integer from 0 to {QUANTITY_MAX}, not {what}")))
+    };
+    let Some(value) = quantity else { return refused("absent") };
+    match value.as_i64() {
+        Some(units @ 0..=QUANTITY_MAX) => Ok(units),
+        Some(_) | None => refused(&value.to_string()),
+    }
+}
+
+fn optional_timestamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Given(#[serde(deserialize_with = "timestamp")] DateTime<Utc>);
+    Ok(Option::<Given>::deserialize(deserializer)?.map(|Given(time)| time))
 }
 
 fn timestamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {

@@ -3,7 +3,7 @@
 //! Usable by any Rust program that wants to hear or tell them. Reading order: [`Event`] is what can
 //! be said, [`Envelope`] is how it looks on the wire, [`Topology`] is where it goes, [`Bus`] carries
 //! it (RabbitMQ or in-process, see [`connect`]), [`outbox`] publishes what a transaction committed,
-//! [`inbox`] keeps a redelivered message from having a second effect. [`legacy`] are the two bare
+//! [`inbox`] keeps a redelivered message from having a second effect. [`legacy`] are the three bare
 //! messages of older clients.
 //!
 //! **Invariants**
@@ -37,7 +37,7 @@ pub use bus::{Bus, Delivery, Handler, Message, Parked, PublishError, Subscriptio
 pub use envelope::{Envelope, Malformed};
 pub use event::{
     CatalogProduct, CatalogUpdated, Event, Item, Levels, Reservation, Restock, StockLevel, StockUpdated,
-    Subject,
+    Subject, Transfer,
 };
 pub use topology::{Queue, Topology};
 

@@ -86,7 +86,8 @@ impl Parcel {
 
     pub(crate) fn pack<T: Serialize>(entries: &[T]) -> Self {
         // Plain data: there is nothing in it that JSON cannot say.
-        let json = serde_json::to_vec(entries).unwrap_or_else(|error| unreachable!("an entry is JSON: {error}"));
+        let json =
+            serde_json::to_vec(entries).unwrap_or_else(|error| unreachable!("an entry is JSON: {error}"));
         let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
         Self { count, packed: lz4_flex::block::compress_prepend_size(&json) }
     }
@@ -110,6 +111,7 @@ impl From<Packed> for Message {
             routing_key: entry.routing_key,
             body: String::from(Box::<str>::from(entry.body)).into(),
             traceparent: entry.traceparent,
+            message_type: None,
         }
     }
 }
@@ -122,11 +124,8 @@ pub async fn enqueue<C: ConnectionTrait>(tx: &C, entries: Vec<Entry>) -> Result<
         return Ok(());
     }
     let parcel = Parcel::of(&entries);
-    let row = table::ActiveModel {
-        messages: Set(parcel.count),
-        packed: Set(parcel.packed),
-        ..Default::default()
-    };
+    let row =
+        table::ActiveModel { messages: Set(parcel.count), packed: Set(parcel.packed), ..Default::default() };
     table::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
 }

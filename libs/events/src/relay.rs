@@ -166,7 +166,9 @@ impl Relay {
             DbBackend::Postgres => "extract(epoch FROM now() - min(created_at))::float8",
             _ => "(julianday('now') - julianday(min(created_at))) * 86400.0",
         };
-        let sql = format!("SELECT CAST(coalesce(sum(messages), 0) AS bigint) AS pending, {oldest} AS oldest FROM outbox");
+        let sql = format!(
+            "SELECT CAST(coalesce(sum(messages), 0) AS bigint) AS pending, {oldest} AS oldest FROM outbox"
+        );
         let row = self.db.query_one_raw(Statement::from_string(backend, sql)).await;
         let measured = row.and_then(|row| {
             let row = row.ok_or_else(|| DbErr::RecordNotFound("outbox".to_owned()))?;

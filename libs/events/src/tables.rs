@@ -59,14 +59,18 @@ pub async fn outbox_in_parcels(manager: &SchemaManager<'_>) -> Result<(), DbErr>
     if backend == DbBackend::Postgres {
         // Rows come and go by the thousand while few are there: vacuum by how many went, not by the share, or the
         // relay wades through dead rows at the head of the table. What is packed already is not packed again.
-        let settings = "ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000),
+        let settings =
+            "ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000),
                             ALTER packed SET STORAGE EXTERNAL";
         connection.execute_unprepared(settings).await?;
     }
     for some in packed.chunks(PARCEL_MOST) {
         let Parcel { count, packed } = Parcel::pack(some);
         let mut insert = Query::insert();
-        insert.into_table("outbox").columns(["messages", "packed"]).values_panic([count.into(), packed.into()]);
+        insert
+            .into_table("outbox")
+            .columns(["messages", "packed"])
+            .values_panic([count.into(), packed.into()]);
         manager.execute(insert).await?;
     }
     Ok(())
@@ -76,7 +80,8 @@ pub async fn outbox_in_parcels(manager: &SchemaManager<'_>) -> Result<(), DbErr>
 const PARCEL_MOST: usize = 500;
 
 fn packed(row: &QueryResult) -> Result<Packed, DbErr> {
-    let body = RawValue::from_string(row.try_get("", "body")?).map_err(|error| DbErr::Custom(error.to_string()))?;
+    let body =
+        RawValue::from_string(row.try_get("", "body")?).map_err(|error| DbErr::Custom(error.to_string()))?;
     let (id, routing_key) = (row.try_get("", "id")?, row.try_get("", "routing_key")?);
     Ok(Packed { id, routing_key, traceparent: row.try_get("", "traceparent")?, body })
 }

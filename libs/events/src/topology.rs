@@ -37,6 +37,7 @@ impl Topology {
                 &[
                     "product-received",
                     "product-sold",
+                    "product.#",
                     "restock_ordered.#",
                     "restock_received.#",
                     "restock_failed.#",

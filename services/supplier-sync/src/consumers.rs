@@ -146,6 +146,7 @@ fn projected(subject: &Subject, now: DateTime<Utc>) -> seen::Model {
         version: subject.version,
         available: subject.available,
         incoming: subject.incoming,
+        in_transit: subject.in_transit,
         reorder_point: subject.reorder_point,
         reorder_quantity: subject.reorder_quantity,
         active: subject.active,

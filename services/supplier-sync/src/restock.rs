@@ -73,6 +73,7 @@ pub(crate) async fn consider(
     let position = Position {
         available: item.available,
         incoming: item.incoming.max(awaited(tx, item, now).await?),
+        in_transit: item.in_transit,
         reorder_point: item.reorder_point,
         reorder_quantity: item.reorder_quantity,
     };
@@ -105,7 +106,8 @@ pub(crate) async fn consider(
 }
 
 fn is_short(item: &seen::Model, awaited: i64) -> bool {
-    item.reorder_quantity > 0 && item.available + item.incoming.max(awaited) <= item.reorder_point
+    item.reorder_quantity > 0
+        && item.available + item.in_transit + item.incoming.max(awaited) <= item.reorder_point
 }
 
 /// What our own orders still bring, as this database knows it. The event's figure lags behind an order placed a

@@ -1,10 +1,16 @@
-use domain::{Command, Delta, Outside, Refusal};
+use domain::{Command, Delta, Outside, Refusal, Shelf};
 
 use crate::story::*;
 
 fn adjust_at(location: domain::LocationId, units: i64) -> Command {
     let delta = Delta::try_from(units).unwrap();
-    Command::Adjust { item: TEA, location: Some(location), delta, against: Outside::Adjustment }
+    Command::Adjust {
+        item: TEA,
+        location: Some(location),
+        delta,
+        against: Outside::Adjustment,
+        shelf: Shelf::Available,
+    }
 }
 
 #[test]
@@ -53,4 +59,19 @@ fn a_correction_of_an_unknown_location_is_refused() {
     let nowhere = domain::LocationId(uuid::Uuid::from_u128(99));
     given([]).when(adjust_at(nowhere, -1)).refused(Refusal::LocationUnknown { location: nowhere });
     given([]).when(adjust_at(nowhere, 1)).refused(Refusal::LocationUnknown { location: nowhere });
+}
+
+#[test]
+fn damaged_units_are_corrected_without_touching_the_available() {
+    let delta = Delta::try_from(-2).unwrap();
+    let discard = Command::Adjust {
+        item: TEA,
+        location: None,
+        delta,
+        against: Outside::Adjustment,
+        shelf: Shelf::Damaged,
+    };
+    let story = given([received(5), moved(Shelf::Available, Shelf::Damaged, 3), discard.clone()]);
+    assert_eq!((story.level(TEA, MAIN).available, story.level(TEA, MAIN).damaged), (2, 1));
+    story.when(discard).refused(Refusal::NotEnough { sku: "TEA".to_owned(), requested: 2, available: 1 });
 }

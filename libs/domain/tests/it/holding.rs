@@ -18,6 +18,7 @@ fn nobody_holds_what_is_not_available() {
     given([received(5), hold(A, 3)]).when(hold(B, 3)).refused(not_enough(3, 2));
 }
 
+// medusa#16502
 #[test]
 fn the_same_item_in_two_lines_is_counted_twice() {
     let lines = vec![line(TEA, 3), line(TEA, 3)];
@@ -32,6 +33,7 @@ fn a_hold_is_all_lines_or_none() {
         .refused(Refusal::NotEnough { sku: "CUP".to_owned(), requested: 1, available: 0 });
 }
 
+// medusa#10658, vendure#4030, vendure#3508
 #[test]
 fn a_hold_without_a_location_takes_from_each_by_priority_and_never_more_than_it_has() {
     let story = given([received_at(BACK, 4), received_at(MAIN, 3)]).when(hold(A, 5)).happens();
@@ -84,9 +86,7 @@ fn a_hold_is_made_once() {
 
 #[test]
 fn confirming_hands_the_units_over_once() {
-    let story = given([received(5), hold(A, 3), Command::Confirm { hold: A }])
-        .when(Command::Confirm { hold: A })
-        .changes_nothing();
+    let story = given([received(5), hold(A, 3), confirm(A)]).when(confirm(A)).changes_nothing();
     assert_eq!(story.totals(TEA), (2, 0, 0));
 }
 
@@ -98,22 +98,35 @@ fn cancelling_gives_the_units_back_once() {
     assert_eq!(story.totals(TEA), (5, 0, 0));
 }
 
+// medusa#12401
+#[test]
+fn what_is_reserved_is_given_up_once_however_a_hold_ends() {
+    for first in [confirm(A), Command::Cancel { hold: A }] {
+        let mut story = given([received(5), hold(A, 3), hold(B, 2), first]);
+        for again in [confirm(A), Command::Cancel { hold: A }, Command::Expire { hold: A }] {
+            story = story.when(again).either_way();
+            assert_eq!(story.level(TEA, MAIN).reserved, 2);
+        }
+    }
+}
+
 #[test]
 fn a_confirmed_hold_is_not_cancelled_and_a_cancelled_one_not_confirmed() {
-    given([received(5), hold(A, 3), Command::Confirm { hold: A }])
+    given([received(5), hold(A, 3), confirm(A)])
         .when(Command::Cancel { hold: A })
         .refused(Refusal::HoldConfirmed { hold: A });
     given([received(5), hold(A, 3), Command::Cancel { hold: A }])
-        .when(Command::Confirm { hold: A })
+        .when(confirm(A))
         .refused(Refusal::HoldCancelled { hold: A });
 }
 
 #[test]
 fn an_unknown_hold_is_neither_confirmed_nor_cancelled() {
-    given([]).when(Command::Confirm { hold: A }).refused(Refusal::HoldUnknown { hold: A });
+    given([]).when(confirm(A)).refused(Refusal::HoldUnknown { hold: A });
     given([]).when(Command::Cancel { hold: A }).refused(Refusal::HoldUnknown { hold: A });
 }
 
+// vendure#3509
 #[test]
 fn a_hold_binds_until_its_time_is_up_and_not_a_moment_longer() {
     given([received(5), hold(A, 5)]).after(TTL - 1).when(hold(B, 1)).refused(not_enough(1, 0));
@@ -123,7 +136,7 @@ fn a_hold_binds_until_its_time_is_up_and_not_a_moment_longer() {
 #[test]
 fn an_expired_hold_is_neither_confirmed_nor_cancelled() {
     let story = || given([received(5), hold(A, 3)]).after(TTL);
-    story().when(Command::Confirm { hold: A }).refused(Refusal::HoldExpired { hold: A });
+    story().when(confirm(A)).refused(Refusal::HoldExpired { hold: A });
     story().when(Command::Cancel { hold: A }).refused(Refusal::HoldExpired { hold: A });
     let story = story().when(Command::Expire { hold: A }).changes_nothing();
     assert_eq!(story.totals(TEA), (5, 0, 0));
@@ -138,8 +151,6 @@ fn a_hold_is_not_expired_before_its_time() {
 
 #[test]
 fn a_hold_over_two_locations_is_confirmed_at_both() {
-    let story = given([received_at(MAIN, 3), received_at(BACK, 4), hold(A, 5)])
-        .when(Command::Confirm { hold: A })
-        .happens();
+    let story = given([received_at(MAIN, 3), received_at(BACK, 4), hold(A, 5)]).when(confirm(A)).happens();
     assert_eq!((story.level(TEA, MAIN).on_hand(), story.level(TEA, BACK).on_hand()), (0, 2));
 }

@@ -1,4 +1,4 @@
-use domain::{Command, Delta, Identity, ItemId, ItemPatch, Name, Quantity, Refusal, Sku, require_version};
+use domain::{Delta, Identity, ItemId, ItemPatch, Name, Quantity, Refusal, Sku, require_version};
 use uuid::Uuid;
 
 use crate::story::*;
@@ -93,5 +93,10 @@ fn a_quantity_is_a_whole_number_from_one_to_a_million_million() {
 #[test]
 fn what_is_asked_of_an_item_names_it() {
     assert_eq!(received(1).items(), [TEA]);
-    assert_eq!(Command::Confirm { hold: A }.hold(), Some(A));
+    assert_eq!(confirm(A).hold(), Some(A));
+    assert_eq!(extend(A, 1).hold(), Some(A));
+    assert_eq!(count(TEA, 4, Some(7)).stocktake(), Some((TEA, MAIN, 7)));
+    assert_eq!(ship(&[(TEA, 1), (CUP, 2)]).items(), [TEA, CUP]);
+    assert_eq!(receive_all().transfer(), Some(T));
+    assert_eq!(ship(&[(TEA, 1)]).transfer(), None);
 }

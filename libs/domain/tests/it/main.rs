@@ -3,10 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod adjusting;
+mod counting;
 mod holding;
 mod items;
+mod moving;
+mod parts;
 mod properties;
+mod reading;
 mod receiving;
 mod restocking;
+mod returns;
 mod story;
+mod transfers;
 mod watching;

@@ -1,11 +1,17 @@
-use domain::{Command, LocationId, MAX_UNITS, Refusal};
+use domain::{Command, LocationId, MAX_UNITS, Refusal, Shelf};
 use uuid::Uuid;
 
 use crate::story::*;
 
 #[test]
 fn goods_without_a_location_go_to_the_first_open_one() {
-    let receive = Command::Receive { item: TEA, location: None, quantity: quantity(4), expected: false };
+    let receive = Command::Receive {
+        item: TEA,
+        location: None,
+        quantity: quantity(4),
+        expected: false,
+        into: Shelf::Available,
+    };
     let story = given([]).when(receive).happens();
     assert_eq!(story.level(TEA, MAIN).available, 4);
 }
@@ -52,6 +58,26 @@ fn no_level_passes_the_largest_count() {
 #[test]
 fn an_unknown_item_receives_nothing() {
     let item = domain::ItemId(Uuid::from_u128(99));
-    let receive = Command::Receive { item, location: None, quantity: quantity(4), expected: false };
+    let receive = Command::Receive {
+        item,
+        location: None,
+        quantity: quantity(4),
+        expected: false,
+        into: Shelf::Available,
+    };
     given([]).when(receive).refused(Refusal::ItemUnknown);
+}
+
+#[test]
+fn what_arrives_damaged_or_unseen_is_on_hand_and_not_available() {
+    let receive =
+        |quantity, expected, into| Command::Receive { item: TEA, location: None, quantity, expected, into };
+    let story = given([
+        expected(3),
+        receive(quantity(2), true, Shelf::Damaged),
+        receive(quantity(4), true, Shelf::QualityControl),
+    ]);
+    let level = story.level(TEA, MAIN);
+    assert_eq!((level.available, level.damaged, level.quality_control, level.incoming), (0, 2, 4, 0));
+    assert_eq!(level.on_hand(), 6);
 }

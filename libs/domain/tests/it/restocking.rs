@@ -3,7 +3,7 @@ use domain::restock::{Position, Terms, plan};
 const TERMS: Terms = Terms { pack_size: 1, minimum: 1, maximum: None };
 
 fn at(available: i64, incoming: i64) -> Position {
-    Position { available, incoming, reorder_point: 10, reorder_quantity: 50 }
+    Position { available, incoming, in_transit: 0, reorder_point: 10, reorder_quantity: 50 }
 }
 
 fn planned(position: Position, terms: Terms) -> Option<i64> {
@@ -20,10 +20,17 @@ fn the_reorder_quantity_is_ordered_at_the_reorder_point() {
     assert_eq!(planned(at(10, 0), TERMS), Some(50));
 }
 
+// InvenTree#4904
 #[test]
 fn what_is_on_order_counts() {
     assert_eq!(planned(at(0, 50), TERMS), None);
     assert_eq!(planned(at(0, 10), TERMS), Some(50));
+}
+
+#[test]
+fn what_is_on_its_way_between_locations_counts() {
+    assert_eq!(planned(Position { in_transit: 11, ..at(0, 0) }, TERMS), None);
+    assert_eq!(planned(Position { in_transit: 4, ..at(3, 3) }, TERMS), Some(50));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use domain::{
     Attributes, Change, Command, Delta, Event, HoldId, Identity, Item, ItemId, ItemPatch, Level, Line,
-    Location, LocationId, NewItem, Outside, Quantity, Refusal, Stock, Timestamp, decide, evolve, expire_due,
+    Location, LocationId, NewItem, Outside, PartLine, Quantity, Refusal, Shelf, Stock, Timestamp, TransferId,
+    TransferLine, decide, evolve, expire_due,
 };
 use uuid::Uuid;
 
@@ -13,6 +14,8 @@ pub(crate) const BACK: LocationId = LocationId(Uuid::from_u128(12));
 pub(crate) const SHUT: LocationId = LocationId(Uuid::from_u128(13));
 pub(crate) const A: HoldId = HoldId(Uuid::from_u128(21));
 pub(crate) const B: HoldId = HoldId(Uuid::from_u128(22));
+pub(crate) const T: TransferId = TransferId(Uuid::from_u128(31));
+pub(crate) const U: TransferId = TransferId(Uuid::from_u128(32));
 
 /// How long holds last in these stories, in seconds.
 pub(crate) const TTL: i64 = 60;
@@ -110,8 +113,14 @@ impl Story {
 }
 
 impl Outcome {
-    pub(crate) fn refused(self, refusal: Refusal) {
+    /// How the story goes on, whatever came of the last command.
+    pub(crate) fn either_way(self) -> Story {
+        self.story
+    }
+
+    pub(crate) fn refused(self, refusal: Refusal) -> Story {
         assert_eq!(self.result, Err(refusal));
+        self.story
     }
 
     pub(crate) fn changes_nothing(self) -> Story {
@@ -136,6 +145,13 @@ impl Story {
         (total.available, total.reserved, total.incoming)
     }
 
+    /// Keeps what the books say now of the item at the first location, for a count that comes later.
+    pub(crate) fn seen(mut self, item: ItemId) -> Story {
+        let level = self.level(item, MAIN);
+        self.stock.counted.insert((item, MAIN, self.version(item)), level);
+        self
+    }
+
     pub(crate) fn version(&self, item: ItemId) -> i64 {
         self.item(item).version
     }
@@ -146,7 +162,13 @@ pub(crate) fn received(units: i64) -> Command {
 }
 
 pub(crate) fn received_at(location: LocationId, units: i64) -> Command {
-    Command::Receive { item: TEA, location: Some(location), quantity: quantity(units), expected: false }
+    Command::Receive {
+        item: TEA,
+        location: Some(location),
+        quantity: quantity(units),
+        expected: false,
+        into: Shelf::Available,
+    }
 }
 
 pub(crate) fn expected(units: i64) -> Command {
@@ -154,12 +176,24 @@ pub(crate) fn expected(units: i64) -> Command {
 }
 
 pub(crate) fn arrive(units: i64) -> Command {
-    Command::Receive { item: TEA, location: None, quantity: quantity(units), expected: true }
+    Command::Receive {
+        item: TEA,
+        location: None,
+        quantity: quantity(units),
+        expected: true,
+        into: Shelf::Available,
+    }
 }
 
 pub(crate) fn adjust(units: i64) -> Command {
     let delta = Delta::try_from(units).unwrap();
-    Command::Adjust { item: TEA, location: None, delta, against: Outside::Adjustment }
+    Command::Adjust {
+        item: TEA,
+        location: None,
+        delta,
+        against: Outside::Adjustment,
+        shelf: Shelf::Available,
+    }
 }
 
 pub(crate) fn hold(hold: HoldId, units: i64) -> Command {
@@ -176,4 +210,47 @@ pub(crate) fn update(patch: ItemPatch) -> Command {
 
 pub(crate) fn create(identity: Identity) -> Command {
     Command::CreateItem(NewItem { identity, attributes: attributes() })
+}
+
+pub(crate) fn confirm(hold: HoldId) -> Command {
+    Command::Confirm { hold, lines: None }
+}
+
+pub(crate) fn confirm_part(hold: HoldId, lines: &[(ItemId, i64)]) -> Command {
+    let line = |(item, units): &(ItemId, i64)| PartLine { item: *item, quantity: quantity(*units) };
+    Command::Confirm { hold, lines: Some(lines.iter().map(line).collect()) }
+}
+
+pub(crate) fn extend(hold: HoldId, seconds: i64) -> Command {
+    Command::Extend { hold, seconds }
+}
+
+pub(crate) fn moved(from: Shelf, to: Shelf, units: i64) -> Command {
+    Command::Move { item: TEA, location: MAIN, from, to, quantity: quantity(units) }
+}
+
+/// Counts what may be sold of an item at the first location.
+pub(crate) fn count(item: ItemId, counted: i64, version: Option<i64>) -> Command {
+    Command::Stocktake { item, location: MAIN, shelf: Shelf::Available, counted, version }
+}
+
+/// The transfer `T`, from the first location to the second.
+pub(crate) fn ship(lines: &[(ItemId, i64)]) -> Command {
+    Command::Ship { transfer: T, from: MAIN, to: BACK, lines: shipped(lines) }
+}
+
+pub(crate) fn shipped(lines: &[(ItemId, i64)]) -> Vec<TransferLine> {
+    lines.iter().map(|(item, units)| TransferLine { item: *item, quantity: quantity(*units) }).collect()
+}
+
+pub(crate) fn receive_all() -> Command {
+    Command::ReceiveTransfer { transfer: T, lines: None, into: Shelf::Available }
+}
+
+pub(crate) fn receive_part(lines: &[(ItemId, i64)]) -> Command {
+    Command::ReceiveTransfer { transfer: T, lines: Some(shipped(lines)), into: Shelf::Available }
+}
+
+pub(crate) fn lose(lines: Option<&[(ItemId, i64)]>) -> Command {
+    Command::LoseTransfer { transfer: T, lines: lines.map(shipped) }
 }

@@ -37,6 +37,9 @@ const KEY_HEADER: &str = "x-onhand-routing-key";
 /// W3C trace context, in a header of each message.
 const TRACE_HEADER: &str = "traceparent";
 
+/// What a message says whose body does not, in a header of it.
+const TYPE_HEADER: &str = "MessageType";
+
 /// A bus at a broker.
 pub(crate) struct AmqpBus {
     publisher: Arc<Publisher>,
@@ -143,8 +146,10 @@ fn first_death_key(received: &Received) -> Option<String> {
 
 fn message(received: Received) -> Message {
     let traceparent = header(&received, TRACE_HEADER);
+    let message_type = header(&received, TYPE_HEADER);
     let id = received.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default();
-    Message { id, routing_key: received.routing_key.to_string(), body: received.data.into(), traceparent }
+    let routing_key = received.routing_key.to_string();
+    Message { id, routing_key, body: received.data.into(), traceparent, message_type }
 }
 
 fn header(received: &Received, name: &str) -> Option<String> {

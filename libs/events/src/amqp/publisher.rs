@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    KEY_HEADER, REASON_HEADER, Shared, TRACE_HEADER,
+    KEY_HEADER, REASON_HEADER, Shared, TRACE_HEADER, TYPE_HEADER,
     link::{ANSWER_LIMIT, Link, RECONNECT_MAX, STABLE_AFTER, Trouble, bounded, long, short},
 };
 use crate::{
@@ -275,9 +275,13 @@ fn outgoing(
     if !message.id.is_empty() {
         properties = properties.with_message_id(short(&message.id)?);
     }
-    if let Some(traceparent) = &message.traceparent {
-        let mut headers = FieldTable::default();
-        headers.insert(TRACE_HEADER.into(), long(traceparent));
+    let mut headers = FieldTable::default();
+    for (name, value) in [(TRACE_HEADER, &message.traceparent), (TYPE_HEADER, &message.message_type)] {
+        if let Some(value) = value {
+            headers.insert(name.into(), long(value));
+        }
+    }
+    if !headers.inner().is_empty() {
         properties = properties.with_headers(headers);
     }
     let (exchange, routing_key) = (short(exchange)?, short(routing_key)?);

@@ -9,5 +9,6 @@ mod faults;
 mod inbox;
 mod legacy;
 mod outbox;
+mod products;
 mod stand;
 mod wire;

@@ -55,7 +55,10 @@ async fn commit_apart(db: &DatabaseConnection, entries: &[Entry]) {
 }
 
 async fn left(db: &DatabaseConnection) -> i64 {
-    let count = Statement::from_string(db.get_database_backend(), "SELECT CAST(coalesce(sum(messages), 0) AS bigint) AS n FROM outbox");
+    let count = Statement::from_string(
+        db.get_database_backend(),
+        "SELECT CAST(coalesce(sum(messages), 0) AS bigint) AS n FROM outbox",
+    );
     db.query_one_raw(count).await.unwrap().unwrap().try_get("", "n").unwrap()
 }
 

@@ -122,7 +122,13 @@ impl Handler for Recorder {
 
 pub(crate) fn message(id: &str, routing_key: &str) -> Message {
     let body = format!(r#"{{"id":"{id}"}}"#).into();
-    Message { id: id.to_owned(), routing_key: routing_key.to_owned(), body, traceparent: None }
+    Message {
+        id: id.to_owned(),
+        routing_key: routing_key.to_owned(),
+        body,
+        traceparent: None,
+        message_type: None,
+    }
 }
 
 pub(crate) fn exclusive(name: &str, bindings: &[&str]) -> Subscription {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use cloudevents::{AttributesReader, Data};
 use events::{
     Envelope, Event,
-    legacy::{ProductReceived, ProductSold},
+    legacy::{ProductChanged, ProductReceived, ProductSold},
 };
 use serde_json::Value;
 
@@ -34,11 +34,18 @@ fn every_example_still_parses_and_is_written_the_same() {
         let again = match name.as_str() {
             "product-received" => serde_json::to_value(ProductReceived::parse(text.as_bytes()).unwrap()),
             "product-sold" => serde_json::to_value(ProductSold::parse(text.as_bytes()).unwrap()),
+            "product-create" => product("Create", &text),
+            "product-update" => product("Update", &text),
+            "product-delete" => product("Delete", &text),
             _ => serde_json::from_str(&Envelope::parse(text.as_bytes()).unwrap().to_json()),
         };
         let published: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(again.unwrap(), published, "{name}");
     }
+}
+
+fn product(kind: &str, text: &str) -> serde_json::Result<Value> {
+    serde_json::to_value(ProductChanged::parse(Some(kind), text.as_bytes()).unwrap())
 }
 
 #[test]

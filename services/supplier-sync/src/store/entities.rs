@@ -269,6 +269,8 @@ pub(crate) mod seen {
         pub(crate) version: i64,
         pub(crate) available: i64,
         pub(crate) incoming: i64,
+        /// From one location to another.
+        pub(crate) in_transit: i64,
         pub(crate) reorder_point: i64,
         pub(crate) reorder_quantity: i64,
         pub(crate) active: bool,

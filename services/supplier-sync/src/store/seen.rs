@@ -20,6 +20,7 @@ pub(crate) async fn record<C: ConnectionTrait>(tx: &C, seen: Model) -> Result<bo
             Column::Version,
             Column::Available,
             Column::Incoming,
+            Column::InTransit,
             Column::ReorderPoint,
             Column::ReorderQuantity,
             Column::Active,
@@ -51,7 +52,7 @@ pub(crate) async fn short<C: ConnectionTrait>(
     let mut low = Condition::all()
         .add(Column::Active.eq(true))
         .add(Column::ReorderQuantity.gt(0))
-        .add(Expr::cust("available + incoming <= reorder_point"))
+        .add(Expr::cust("available + incoming + in_transit <= reorder_point"))
         .add(Expr::exists(ordered).not());
     if let Some(after) = after {
         low = low.add(Column::ItemId.gt(after));

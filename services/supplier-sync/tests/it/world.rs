@@ -209,6 +209,7 @@ impl World {
                 routing_key: routing_key.to_owned(),
                 body: body.clone().into(),
                 traceparent: None,
+                message_type: None,
             };
             self.bus.publish(vec![message]).await[0].is_ok().then_some(())
         })
@@ -294,6 +295,7 @@ pub(crate) fn item(sku: &str, supplier_id: &str, version: i64, available: i64) -
         available,
         reserved: 0,
         incoming: 0,
+        in_transit: 0,
         levels: vec![],
     }
 }

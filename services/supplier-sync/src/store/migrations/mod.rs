@@ -1,7 +1,7 @@
 //! The migrations of this service's database, oldest first. A merged one never changes.
 
 mod m20261121_000001_suppliers;
-mod m20261121_000002_parcels;
+mod m20261121_000002_transit;
 
 use sea_orm_migration::prelude::*;
 
@@ -11,6 +11,6 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_suppliers::Migration), Box::new(m20261121_000002_parcels::Migration)]
+        vec![Box::new(m20261121_000001_suppliers::Migration), Box::new(m20261121_000002_transit::Migration)]
     }
 }
