@@ -8,10 +8,14 @@
 //! here knows HTTP, gRPC or a message broker.
 
 pub mod audit;
+mod history;
+mod instant;
 pub mod locations;
 mod migrations;
 mod reader;
+pub mod rebuild;
 mod request;
+mod snapshot;
 pub mod suppliers;
 pub mod sweeper;
 mod tables;
@@ -20,9 +24,13 @@ mod writer;
 
 pub use migrations::Migrator;
 pub use reader::{
-    HoldView, ItemFilter, ItemView, LevelView, Listed, Overview, OwnerCount, ReadError, Reader, Resolved,
+    Cursor, Earlier, Explanation, HeldUnits, HoldView, ItemFilter, ItemRecord, ItemView, KINDS, LOOK_BACK, LevelRecord, LevelView, Listed,
+    Moment, Overview, OwnerCount, PastError, Pile, PlaceView, Question, ReadError, Reader, Resolutions, Resolved, SnapshotUnits,
+    TransactionFilter, TransactionPage, TransactionView, TransferView,
 };
+pub use reader::{Called, Kept, KeptAt, KeptFilter, Page, Standing};
 pub use request::{
-    Answer, By, Done, HeldLine, HoldAfter, ItemAfter, Outcome, RESTOCK_SCOPE, Reference, Request, Unanswered,
+    Answer, By, Done, HeldLine, HoldAfter, ItemAfter, Outcome, RESTOCK_SCOPE, Reference, Request,
+    ShippedAfter, Stopped, Together, TransferAfter, Unanswered,
 };
 pub use writer::{Writer, WriterConfig};

@@ -1,5 +1,7 @@
 //! Locations: where stock is kept. Rarely changed, so written by plain statements.
 
+use std::collections::HashMap;
+
 use domain::{LocationId, Name, Timestamp};
 use sea_orm::sea_query::Condition;
 use sea_orm::{
@@ -97,6 +99,27 @@ pub async fn find<C: ConnectionTrait>(db: &C, name: &str) -> Result<Option<Locat
     }
     Ok(location::Entity::find().filter(any).one(db).await?.map(view))
 }
+
+/// The locations that these ids and codes stand for, by name. A name that is not in the answer stands for nothing.
+pub async fn find_all<C: ConnectionTrait>(
+    db: &C,
+    names: &[&str],
+) -> Result<HashMap<String, LocationId>, DbErr> {
+    let id = |name: &&str| Uuid::parse_str(name).ok();
+    let mut query = location::Entity::find();
+    if names.len() <= FEW {
+        let ids = names.iter().filter_map(id);
+        let any = Condition::any().add(location::Column::Code.is_in(names.iter().copied()));
+        query = query.filter(any.add(location::Column::Id.is_in(ids)));
+    }
+    let rows = query.limit(MAX_LOCATIONS).all(db).await?;
+    let named = |name: &&str| rows.iter().find(|row| row.code == *name || Some(row.id) == id(name));
+    let found = names.iter().filter_map(|name| Some(((*name).to_owned(), LocationId(named(name)?.id))));
+    Ok(found.collect())
+}
+
+/// Up to so many are looked for by name. For more it is cheaper to read all that there are.
+const FEW: usize = 10;
 
 /// Opens a location.
 pub async fn create<C: ConnectionTrait>(

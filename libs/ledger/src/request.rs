@@ -1,6 +1,6 @@
 //! A command with its caller, and the answer to it.
 
-use domain::{Command, HoldId, HoldStatus, ItemId, LocationId, Refusal, Timestamp};
+use domain::{Command, HoldId, HoldStatus, ItemId, LocationId, Refusal, Timestamp, TransferId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -20,6 +20,8 @@ pub struct Request {
     pub reason: Option<String>,
     /// What it is for, such as an order.
     pub reference: Option<Reference>,
+    /// What the whole batch said that it is a line of: under the same key a line of another batch is another request.
+    pub batch: Option<String>,
 }
 
 /// Who gives a command, for the ledger and for what he may touch.
@@ -63,9 +65,34 @@ pub struct Done {
     pub recorded_at: Timestamp,
     /// Each item that the command is about, after it.
     pub items: Vec<ItemAfter>,
-    /// The hold that the command made or ended.
+    /// The hold that the command is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<HoldAfter>,
+    /// The transfer that the command is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<TransferAfter>,
+    /// How many units more a stocktake found than the books had said; fewer when it is negative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<i64>,
+}
+
+/// What came of requests that were to be done together or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Together {
+    /// What was recorded for each, in their order, or which of them stopped all.
+    pub outcome: Result<Vec<Done>, Stopped>,
+    /// Whether it was done on an earlier request with the same key.
+    pub replayed: bool,
+}
+
+/// The request that stopped those that were to be done with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("request {line}: {refusal}")]
+pub struct Stopped {
+    /// Its place among them, from 0.
+    pub line: usize,
+    /// Why.
+    pub refusal: Refusal,
 }
 
 /// An item after a command; units over all locations.
@@ -85,8 +112,11 @@ pub struct ItemAfter {
     pub available: i64,
     /// Promised.
     pub reserved: i64,
-    /// On their way.
+    /// On order from suppliers.
     pub incoming: i64,
+    /// On their way from another location.
+    #[serde(default)]
+    pub in_transit: i64,
 }
 
 /// A hold after a command.
@@ -109,8 +139,39 @@ pub struct HeldLine {
     pub item_id: ItemId,
     /// Where.
     pub location_id: LocationId,
-    /// How many, in units.
+    /// How many were held, in units.
     pub quantity: i64,
+    /// How many of them were handed over.
+    #[serde(default)]
+    pub confirmed: i64,
+}
+
+/// A transfer after a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferAfter {
+    /// Its id.
+    pub transfer_id: TransferId,
+    /// Where it comes from.
+    pub from_location_id: LocationId,
+    /// Where it goes.
+    pub to_location_id: LocationId,
+    /// What is on it.
+    pub lines: Vec<ShippedAfter>,
+}
+
+/// One item on a transfer. Units: `outstanding = shipped - received - lost`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShippedAfter {
+    /// Of what.
+    pub item_id: ItemId,
+    /// How many left.
+    pub shipped: i64,
+    /// How many arrived.
+    pub received: i64,
+    /// How many never will.
+    pub lost: i64,
+    /// How many are still on their way.
+    pub outstanding: i64,
 }
 
 /// Why a request was not even decided. All but [`KeyReused`](Unanswered::KeyReused) may be tried again.
@@ -156,7 +217,7 @@ impl By {
 impl Request {
     /// A command without a key, a condition, a reason or a reference.
     pub fn new(command: Command, by: By) -> Request {
-        Request { command, by, key: None, if_match: None, reason: None, reference: None }
+        Request { command, by, key: None, if_match: None, reason: None, reference: None, batch: None }
     }
 
     /// Under the caller's own name for it.
@@ -171,14 +232,38 @@ impl Request {
         self
     }
 
-    /// What the same request would have again: the command without the ids that we made for it, the condition,
-    /// the reason and the reference.
-    pub(crate) fn fingerprint(&self) -> String {
-        let parts = (&self.command, self.if_match, &self.reason, &self.reference);
-        // Plain data: there is nothing in a command that JSON cannot say.
-        let text = serde_json::to_vec(&parts).unwrap_or_default();
-        hex::encode(&Sha256::digest(text)[..FINGERPRINT_BYTES])
+    /// As a line of the batch that said `batch`.
+    pub fn in_batch(mut self, batch: impl Into<String>) -> Request {
+        self.batch = Some(batch.into());
+        self
     }
+}
+
+/// What the same requests would have again: their commands without the ids that we made for them, the conditions, the
+/// reasons and the references.
+pub(crate) fn fingerprint(requests: &[Request], together: bool) -> String {
+    let mut digest = Sha256::new();
+    if together {
+        // One alone is another request than the same one in a list.
+        digest.update("together");
+    }
+    for request in requests {
+        // Plain data: there is nothing in a command that JSON cannot say.
+        let text = match &request.batch {
+            None => {
+                serde_json::to_vec(&(&request.command, request.if_match, &request.reason, &request.reference))
+            }
+            Some(batch) => serde_json::to_vec(&(
+                &request.command,
+                request.if_match,
+                &request.reason,
+                &request.reference,
+                batch,
+            )),
+        };
+        digest.update(text.unwrap_or_default());
+    }
+    hex::encode(&digest.finalize()[..FINGERPRINT_BYTES])
 }
 
 /// Enough that two requests never look alike by chance, and half the size of a whole digest.

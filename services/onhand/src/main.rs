@@ -4,6 +4,7 @@
 
 mod audit;
 mod demo;
+mod rebuild;
 mod supplier;
 mod system;
 
@@ -11,14 +12,14 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use platform::config::Config;
+use platform::config::{Config, ConfigError};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// An inventory system: what is on hand, where, what is promised; it orders more before it runs out.
 ///
-/// Without a command it serves everything on one port. Settings are read from ONHAND_CONFIG and ONHAND__SECTION__KEY;
+/// Without a command it serves everything: REST on one port, gRPC on another. Settings are read from ONHAND_CONFIG and ONHAND__SECTION__KEY;
 /// config/default.toml names them all.
 #[derive(Parser)]
 #[command(version)]
@@ -37,6 +38,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make items, levels, holds, transfers and snapshots again from the ledger. Only rows that differ are written.
+    Rebuild {
+        /// Change nothing, only say what would be changed.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Bring the databases up to date and stop.
     Migrate,
     /// Run a simulated supplier with a small catalog, to try restocking against.
@@ -49,7 +56,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let Some(command) = Arguments::parse().command else {
-        return platform::hosting::main("onhand", "onhand.listen", system::started);
+        return platform::hosting::main(system::process(), system::started);
     };
     match run(command) {
         Ok(code) => code,
@@ -60,13 +67,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// The settings that the process has too.
+fn config() -> Result<Config, ConfigError> {
+    Config::load_with(&system::process().aliases)
+}
+
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
             Command::Demo => demo::play().await,
-            Command::Audit { json } => audit::run(&Config::load()?, json).await,
-            Command::Migrate => system::migrate(&Config::load()?).await,
+            Command::Audit { json } => audit::run(&config()?, json).await,
+            Command::Rebuild { dry_run } => rebuild::run(&config()?, dry_run).await,
+            Command::Migrate => system::migrate(&config()?).await,
             Command::Supplier { listen } => supplier::run(listen).await,
         }
     })

@@ -5,17 +5,32 @@ use std::sync::Arc;
 
 use events::{Bus, Topology};
 use platform::config::Config;
-use platform::hosting::Service;
+use platform::hosting::{Process, Service};
 use tokio_util::sync::CancellationToken;
+
+const GRPC_LISTEN: &str = "onhand.grpc_listen";
+
+/// The process that is all of it.
+pub(crate) fn process() -> Process {
+    // Those who change stock and those who ask for it are on one database.
+    let databases = vec!["stock_updater.database_url", "stock_checker.database_url"];
+    Process {
+        name: "onhand",
+        listen_key: "onhand.listen",
+        grpc_listen_key: Some(GRPC_LISTEN),
+        aliases: stock_updater::aliases(databases, GRPC_LISTEN),
+    }
+}
 
 /// All services, for the host that [`platform::hosting::main`] is; says where to go.
 pub(crate) async fn started(config: Config) -> anyhow::Result<Vec<Service>> {
-    let address = config.text("onhand.listen")?;
+    let (address, calls) = (config.text("onhand.listen")?, config.text(GRPC_LISTEN)?);
     let services = services(&config).await?;
     println!("Onhand is at http://{address}");
     println!("  API docs    http://{address}/docs");
     println!("  ready?      http://{address}/ready");
     println!("  metrics     http://{address}/metrics");
+    println!("  gRPC        {calls}");
     println!("Try it: cargo run -- demo. Ctrl-C stops.");
     Ok(services)
 }

@@ -3,11 +3,15 @@
 //! Our own, and not those of the ledger: what clients were promised does not change with it. Units are whole
 //! numbers; times are in UTC.
 
+mod history;
+
 use chrono::{DateTime, Utc};
 use ledger::{ItemView, LevelView, Listed, Overview, OwnerCount};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+pub(crate) use history::{NumberExplained, Transaction, TransactionPage, Transfer};
 
 /// An item with its levels; totals are over all locations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,7 +29,7 @@ pub(crate) struct ItemDetails {
     pub(crate) supplier_id: Option<String>,
     /// What that supplier is called, if it is known.
     pub(crate) supplier_name: Option<String>,
-    /// More is ordered when available and incoming together are at or below this.
+    /// More is ordered when available, incoming and in_transit together are at or below this.
     pub(crate) reorder_point: i64,
     /// How many are ordered then; 0 never orders.
     pub(crate) reorder_quantity: i64,
@@ -39,8 +43,10 @@ pub(crate) struct ItemDetails {
     pub(crate) available: i64,
     /// Promised.
     pub(crate) reserved: i64,
-    /// On their way.
+    /// On order from suppliers.
     pub(crate) incoming: i64,
+    /// On their way from one location to another.
+    pub(crate) in_transit: i64,
     /// The same by location.
     pub(crate) levels: Vec<LocationLevel>,
     pub(crate) created_at: DateTime<Utc>,
@@ -65,8 +71,10 @@ pub(crate) struct LocationLevel {
     pub(crate) damaged: i64,
     /// Waiting to be looked at.
     pub(crate) quality_control: i64,
-    /// On their way there.
+    /// On order from suppliers.
     pub(crate) incoming: i64,
+    /// On their way there from another location.
+    pub(crate) in_transit: i64,
 }
 
 /// An item's levels alone; totals are over all locations.
@@ -80,6 +88,7 @@ pub(crate) struct ItemLevels {
     available: i64,
     reserved: i64,
     incoming: i64,
+    in_transit: i64,
     levels: Vec<LocationLevel>,
 }
 
@@ -102,6 +111,7 @@ pub(crate) struct ListedItem {
     available: i64,
     reserved: i64,
     incoming: i64,
+    in_transit: i64,
 }
 
 /// Items, by SKU.
@@ -128,6 +138,7 @@ pub(crate) struct StockOverview {
     available: i64,
     reserved: i64,
     incoming: i64,
+    in_transit: i64,
     /// The same by owner, the largest first, at most 100.
     by_owner: Vec<OwnerOverview>,
 }
@@ -144,6 +155,7 @@ pub(crate) struct OwnerOverview {
     available: i64,
     reserved: i64,
     incoming: i64,
+    in_transit: i64,
 }
 
 impl From<ItemView> for ItemDetails {
@@ -165,6 +177,7 @@ impl From<ItemView> for ItemDetails {
             available: item.available,
             reserved: item.reserved,
             incoming: item.incoming,
+            in_transit: item.in_transit,
             levels: item.levels.into_iter().map(LocationLevel::from).collect(),
             created_at: item.created_at,
             updated_at: item.updated_at,
@@ -184,6 +197,7 @@ impl From<LevelView> for LocationLevel {
             damaged: level.damaged,
             quality_control: level.quality_control,
             incoming: level.incoming,
+            in_transit: level.in_transit,
         }
     }
 }
@@ -198,6 +212,7 @@ impl From<ItemDetails> for ItemLevels {
             available: item.available,
             reserved: item.reserved,
             incoming: item.incoming,
+            in_transit: item.in_transit,
             levels: item.levels,
         }
     }
@@ -221,6 +236,7 @@ impl From<Listed> for ListedItem {
             available: item.available,
             reserved: item.reserved,
             incoming: item.incoming,
+            in_transit: item.in_transit,
         }
     }
 }
@@ -237,6 +253,7 @@ impl From<Overview> for StockOverview {
             available: overview.available,
             reserved: overview.reserved,
             incoming: overview.incoming,
+            in_transit: overview.in_transit,
             by_owner: overview.by_owner.into_iter().map(OwnerOverview::from).collect(),
         }
     }
@@ -254,6 +271,7 @@ impl From<OwnerCount> for OwnerOverview {
             available: count.available,
             reserved: count.reserved,
             incoming: count.incoming,
+            in_transit: count.in_transit,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What keeps the cache fresh: every event about an item outdates what is cached of it.
+//! What keeps the cache fresh: every event about an item outdates what is cached of it, and shows in the projection.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use platform::telemetry;
 use tracing::Instrument;
 
 use crate::levels::Levels;
+use crate::projection::Projection;
 
 /// The name of this service's queue.
 pub(crate) const QUEUE: &str = "stock-checker";
@@ -16,7 +17,10 @@ pub(crate) const QUEUE: &str = "stock-checker";
 pub(crate) const BINDINGS: [&str; 3] = ["stock_updated.#", "item_created.#", "item_updated.#"];
 
 /// Consumes the service's queue. In any order and any number of times: only the highest version matters.
-pub(crate) struct Consumer(pub(crate) Arc<Levels>);
+pub(crate) struct Consumer {
+    pub(crate) levels: Arc<Levels>,
+    pub(crate) projection: Option<Projection>,
+}
 
 /// Consumes a replica's own queue, whose cache nobody else refreshes.
 pub(crate) struct Replica(pub(crate) Consumer);
@@ -38,7 +42,7 @@ impl Handler for Replica {
     }
 
     async fn resumed(&self) {
-        self.0.0.forget().await;
+        self.0.levels.forget().await;
     }
 }
 
@@ -60,10 +64,13 @@ impl Consumer {
         if subject.version < 1 {
             return Verdict::Park(format!("version {} is none: versions begin at 1", subject.version));
         }
-        match self.0.outdate(subject.item_id, subject.version).await {
-            Ok(()) => Verdict::Done,
-            // Kept until then: the cache may come back with what it held before.
-            Err(error) => Verdict::Wait(error.to_string()),
+        // Kept until then: the cache may come back with what it held before.
+        if let Err(error) = self.levels.outdate(subject.item_id, subject.version).await {
+            return Verdict::Wait(error.to_string());
+        }
+        match &self.projection {
+            Some(projection) => projection.told(subject).await.map_or_else(Verdict::Wait, |()| Verdict::Done),
+            None => Verdict::Done,
         }
     }
 }

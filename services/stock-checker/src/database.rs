@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ItemId;
-use ledger::{ReadError, Reader, Resolved};
+use ledger::{Reader, Resolved};
 use platform::hosting::Check;
 use sea_orm::DatabaseConnection;
 use tokio::sync::Semaphore;
@@ -31,10 +31,10 @@ impl Database {
     }
 
     /// Asks the reader's `question` when it is its turn.
-    pub(crate) async fn ask<T>(
-        &self,
-        question: impl Future<Output = Result<T, ReadError>>,
-    ) -> Result<T, Error> {
+    pub(crate) async fn ask<T, E>(&self, question: impl Future<Output = Result<T, E>>) -> Result<T, Error>
+    where
+        Error: From<E>,
+    {
         let Ok(Ok(_slot)) = tokio::time::timeout(self.wait, self.slots.acquire()).await else {
             return Err(Error::Busy);
         };

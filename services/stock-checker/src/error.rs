@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use ledger::ReadError;
+use ledger::{PastError, ReadError};
 use platform::problem::Problem;
+use uuid::Uuid;
 
 /// Seconds until a replica that is behind is worth asking again.
 const RETRY_BEHIND_S: u32 = 1;
@@ -19,6 +20,15 @@ pub(crate) enum Error {
     /// The database does not have the version yet that the caller asks for.
     #[error("the item is at version {version} here, and {min_version} was asked for")]
     Behind { version: i64, min_version: i64 },
+    /// There is no such location.
+    #[error("there is no location with the id or code {0:?}")]
+    LocationUnknown(String),
+    /// No transfer that the caller may see has this id.
+    #[error("there is no transfer {0}")]
+    TransferUnknown(Uuid),
+    /// A question about the past that has no answer.
+    #[error(transparent)]
+    Past(PastError),
     /// The database has enough to do.
     #[error("too many questions are waiting for the database")]
     Busy,
@@ -31,6 +41,36 @@ pub(crate) enum Error {
     /// Somebody asked the same at the same time, and this came of it.
     #[error(transparent)]
     Shared(#[from] Arc<Error>),
+}
+
+impl From<PastError> for Error {
+    fn from(error: PastError) -> Error {
+        match error {
+            PastError::Read(error) => Error::Read(error),
+            error @ (PastError::Unknown | PastError::VersionUnknown { .. } | PastError::Future { .. }) => {
+                Error::Past(error)
+            }
+        }
+    }
+}
+
+/// Why there is no answer about that moment.
+fn past(error: &PastError) -> Problem {
+    let problem = match error {
+        PastError::Unknown => Problem::new(StatusCode::NOT_FOUND, "item-unknown", "There is no such item"),
+        PastError::VersionUnknown { version, latest } => {
+            Problem::new(StatusCode::NOT_FOUND, "version-unknown", "There is no such version")
+                .with("version", *version)
+                .with("latest", *latest)
+        }
+        PastError::Future { .. } => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "instant-in-future",
+            "That time has not come yet",
+        ),
+        PastError::Read(_) => Problem::internal(),
+    };
+    problem.detail(error.to_string())
 }
 
 impl From<&Error> for Problem {
@@ -49,6 +89,15 @@ impl From<&Error> for Problem {
             .with("version", *version)
             .with("min_version", *min_version)
             .retry_after(RETRY_BEHIND_S),
+            Error::LocationUnknown(_) => {
+                Problem::new(StatusCode::NOT_FOUND, "location-unknown", "There is no such location")
+                    .detail(error.to_string())
+            }
+            Error::TransferUnknown(_) => {
+                Problem::new(StatusCode::NOT_FOUND, "transfer-unknown", "There is no such transfer")
+                    .detail(error.to_string())
+            }
+            Error::Past(error) => past(error),
             Error::Busy => Problem::unavailable(error.to_string()),
             Error::Read(ReadError::Ambiguous(_)) => {
                 Problem::new(StatusCode::CONFLICT, "item-ambiguous", "The name stands for several items")

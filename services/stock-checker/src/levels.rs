@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chrono::Utc;
 use domain::{ItemId, Sku, Timestamp};
+use ledger::ItemView;
 use moka::future::Cache as Flights;
 use platform::cache::{Cache, CacheError, Versioned};
 use serde::Deserialize;
@@ -26,7 +27,7 @@ use crate::settings::Settings;
 
 /// Stands in every key, and changes with the shape of [`ItemDetails`]: entries that an older release left in a
 /// shared cache are not read.
-const SHAPE: u32 = 1;
+const SHAPE: u32 = 2;
 
 /// How much of its time an entry lives at least; the rest is chance, so that entries made together do not all
 /// have to be made again at the same time.
@@ -67,6 +68,13 @@ pub(crate) enum Source {
 }
 
 impl Known {
+    /// An item as it was read from the database.
+    pub(crate) fn read(item: ItemView) -> Result<Known, Error> {
+        let version = item.version;
+        let json = Bytes::from(serde_json::to_vec(&ItemDetails::from(item))?);
+        Ok(Known { version, json, source: Source::Database })
+    }
+
     /// The item, read.
     pub(crate) fn details(&self) -> Result<ItemDetails, Error> {
         Ok(serde_json::from_slice(&self.json)?)
@@ -95,8 +103,7 @@ impl Levels {
         owner: Option<&str>,
         min_version: i64,
     ) -> Result<Known, Error> {
-        // All three are texts of the same kind; what is none of it need not be looked for.
-        Sku::try_from(name.to_owned()).map_err(|_| Error::ItemUnknown)?;
+        require_name(name)?;
         let deadline = Instant::now() + self.patience;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -113,6 +120,12 @@ impl Levels {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
+    }
+
+    /// The item that `name` stands for, for those who may see `owner`'s.
+    pub(crate) async fn named(&self, name: &str, owner: Option<&str>) -> Result<ItemId, Error> {
+        require_name(name)?;
+        Ok(self.database.resolve(name, owner).await?.ok_or(Error::ItemUnknown)?.id)
     }
 
     /// Buries what is cached of an item from before `version`.
@@ -160,20 +173,25 @@ impl Levels {
     async fn fill(&self, id: ItemId, key: Option<String>) -> Result<Option<Known>, Error> {
         let began = Instant::now();
         let Some(item) = self.database.ask(self.database.reader.item(id)).await? else { return Ok(None) };
-        let version = item.version;
-        let json = Bytes::from(serde_json::to_vec(&ItemDetails::from(item))?);
+        let known = Known::read(item)?;
         if let Some(key) = key.filter(|_| began.elapsed() < self.ttl / 2) {
             let ttl = self.ttl.mul_f64(rand::random_range(SURE_SHARE..=1.0));
-            if let Err(error) = self.cache.put(&key, Versioned { version, bytes: json.clone() }, ttl).await {
+            let entry = Versioned { version: known.version, bytes: known.json.clone() };
+            if let Err(error) = self.cache.put(&key, entry, ttl).await {
                 failed(&error);
             }
         }
-        Ok(Some(Known { version, json, source: Source::Database }))
+        Ok(Some(known))
     }
 
     fn key(&self, id: ItemId) -> String {
         format!("item.{SHAPE}.{}:{id}", self.generation.load(Ordering::SeqCst))
     }
+}
+
+/// Ids, product ids and SKUs are texts of the same kind; what is none of it need not be looked for.
+fn require_name(name: &str) -> Result<(), Error> {
+    Sku::try_from(name.to_owned()).map(drop).map_err(|_| Error::ItemUnknown)
 }
 
 /// Whether what is cached still holds: it is no tombstone, and no hold on it ended since. By our clock, where the

@@ -1,7 +1,7 @@
 //! Stock-checker: every question about stock.
 //!
 //! Reading order: [`service`] (what it is made of) → `answers` (the shapes) → `levels` (an item and its levels,
-//! cached) → `consumers` (what keeps the cache fresh) → `overview` → `database` → `http`.
+//! cached) → `consumers` (what keeps the cache fresh) → `projection` → `overview` → `database` → `http`, `grpc`.
 //!
 //! **Invariants.** Nothing here changes stock, and no table is created: the database may be a read replica. The
 //! cache may vanish at any time: it costs speed, never a right answer. A read with `min_version` is never answered
@@ -11,9 +11,11 @@ mod answers;
 mod consumers;
 mod database;
 mod error;
+mod grpc;
 mod http;
 mod levels;
 mod overview;
+mod projection;
 mod settings;
 
 use std::ops::Deref;
@@ -29,6 +31,7 @@ use crate::consumers::{BINDINGS, Consumer, QUEUE, Replica};
 use crate::database::Database;
 use crate::levels::Levels;
 use crate::overview::Overviews;
+use crate::projection::Projection;
 use crate::settings::Settings;
 
 /// The service's name, in logs and traces.
@@ -61,18 +64,22 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
     let db = db::connect(&settings.database_url, &config.section("database")?)
         .await
         .context("stock_checker.database_url")?;
-    let cache = cache::connect(&config.section("cache")?)?;
+    let cache_config = config.section("cache")?;
+    let cache = cache::connect(&cache_config)?;
     // Other processes may have caches of their own; with a bus in this process there is no other.
     let alone = config.text("bus.url")?.starts_with("memory:");
     let own_queue = !alone && !cache.shared();
     let database = Database::new(db, &settings);
+    let board = if settings.redis_projection { cache::Board::connect(&cache_config)? } else { None };
+    let projection = board.map(|board| Projection::new(board, database.clone()));
     let levels = Arc::new(Levels::new(database.clone(), cache, &settings));
     let overviews = Overviews::new(database.clone(), &settings);
     // Not the bus: without it questions are answered, and a cached item grows no older than `cache_ttl_ms`.
     let checks = vec![database.check()];
-    let tasks = tasks(&levels, &bus, own_queue);
+    let tasks = tasks(&levels, projection, &bus, own_queue);
     let app = App(Arc::new(Parts { database, levels, overviews }));
-    Ok(Service { name: NAME, routes: http::routes(app), tasks, checks })
+    let grpc = Some(grpc::calls(app.clone()));
+    Ok(Service { name: NAME, routes: http::routes(app), grpc, tasks, checks })
 }
 
 /// The consumers.
@@ -80,13 +87,20 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
 /// All replicas share the durable queue, so an event in it refreshes the cache that they share. It is consumed
 /// also where they share none, for what nobody consumes piles up. Then each replica besides hears every event on a
 /// queue of its own.
-fn tasks(levels: &Arc<Levels>, bus: &Arc<dyn Bus>, own_queue: bool) -> Vec<Task> {
-    let (shared, consumer) = (Arc::clone(bus), Arc::new(Consumer(Arc::clone(levels))));
+fn tasks(
+    levels: &Arc<Levels>,
+    projection: Option<Projection>,
+    bus: &Arc<dyn Bus>,
+    own_queue: bool,
+) -> Vec<Task> {
+    let consumer = Arc::new(Consumer { levels: Arc::clone(levels), projection });
+    let shared = Arc::clone(bus);
     let mut tasks = vec![Task::new("stock-checker consumer", |stop| async move {
         shared.consume(Subscription::Durable(QUEUE), consumer, stop).await;
     })];
     if own_queue {
-        let (own, replica) = (Arc::clone(bus), Arc::new(Replica(Consumer(Arc::clone(levels)))));
+        let replica = Consumer { levels: Arc::clone(levels), projection: None };
+        let (own, replica) = (Arc::clone(bus), Arc::new(Replica(replica)));
         let bindings = BINDINGS.map(str::to_owned).to_vec();
         let subscription = Subscription::Exclusive { name: "stock-checker-replica".to_owned(), bindings };
         tasks.push(Task::new("stock-checker replica's consumer", |stop| async move {

@@ -20,12 +20,16 @@ pub(crate) struct Settings {
     /// Read by `main`, which listens; named here because nothing else may stand in the section.
     #[serde(rename = "listen")]
     _listen: String,
+    /// Likewise.
+    #[serde(rename = "grpc_listen")]
+    _grpc_listen: String,
     pub(crate) database_url: String,
     cache_ttl_ms: u64,
     aggregate_ttl_ms: u64,
     pub(crate) database_reads_at_once: usize,
     database_wait_ms: u64,
     version_wait_ms: u64,
+    pub(crate) redis_projection: bool,
 }
 
 impl Settings {

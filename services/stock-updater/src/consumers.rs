@@ -1,4 +1,5 @@
-//! Events that change stock: goods received and sold elsewhere, restock orders, suppliers' catalogs.
+//! Events that change stock: goods received and sold elsewhere, restock orders, suppliers' catalogs, and, in
+//! `products`, what sellers say of their products.
 //!
 //! Each effect goes through the writer under a key made of the event, which is written in the transaction of the
 //! effect: that is this consumer's inbox. An event may come twice and out of order; what came of it the first
@@ -7,11 +8,14 @@
 //! What can never succeed (nothing of the kind, not enough, garbage) is parked with the reason. What cannot be
 //! done now, because the database is away, waits.
 
+mod products;
+
 use async_trait::async_trait;
 use domain::{
-    Attributes, Command, Delta, Identity, ItemId, ItemPatch, Name, NewItem, Outside, Quantity, Refusal, Sku,
+    Attributes, Command, Delta, Identity, ItemId, ItemPatch, Name, NewItem, Outside, Quantity, Refusal,
+    Shelf, Sku,
 };
-use events::legacy::{ProductReceived, ProductSold};
+use events::legacy::{ProductChanged, ProductReceived, ProductSold};
 use events::{CatalogProduct, CatalogUpdated, Delivery, Envelope, Event, Handler, Restock, Verdict};
 use futures::future::join_all;
 use ledger::{By, Outcome, ReadError, Reference, Request, Unanswered, suppliers};
@@ -88,6 +92,9 @@ impl Handler for Consumer {
         match message.kind() {
             ProductReceived::ROUTING_KEY => Some(ProductReceived::parse(&message.body).ok()?.product_id),
             ProductSold::ROUTING_KEY => Some(ProductSold::parse(&message.body).ok()?.product_id),
+            ProductChanged::ROUTING_KEY => {
+                Some(ProductChanged::parse(message.message_type.as_deref(), &message.body).ok()?.id)
+            }
             "supplier_catalog_updated" => Some("catalog".to_owned()),
             // Restock events are right in any order.
             _ => None,
@@ -106,6 +113,11 @@ impl App {
             ProductSold::ROUTING_KEY => {
                 let event = ProductSold::parse(&message.body).map_err(hopeless)?;
                 self.product_sold(&event, &event.identity(Some(&message.id))).await
+            }
+            ProductChanged::ROUTING_KEY => {
+                let event = ProductChanged::parse(message.message_type.as_deref(), &message.body);
+                let event = event.map_err(hopeless)?;
+                self.product_changed(&event, &event.identity(Some(&message.id))).await
             }
             _ => match Envelope::parse(&message.body).map_err(hopeless)?.event {
                 Event::RestockOrdered(order) => self.expect(&order).await,
@@ -137,13 +149,13 @@ impl App {
             None => self.first_received(event, supplier.clone(), identity).await?,
         };
         let quantity = Quantity::try_from(event.quantity).map_err(hopeless)?;
-        let command = Command::Receive { item, location: None, quantity, expected: false };
+        let into = Shelf::Available;
+        let command = Command::Receive { item, location: None, quantity, expected: false, into };
         let reference = Reference { kind: "supplier".to_owned(), id: supplier.into() };
         self.submit(command, "product-received", identity.to_owned(), Some(reference)).await??;
         Ok(())
     }
 
-    /// An unknown product is created, once, however many events about it arrive together.
     async fn first_received(
         &self,
         event: &ProductReceived,
@@ -152,16 +164,18 @@ impl App {
     ) -> Result<ItemId, Failure> {
         let product = Sku::try_from(event.product_id.clone())
             .map_err(|error| hopeless(format!("product_id: {error}")))?;
-        let new = self.new_item(product.clone(), product, &event.product_id, supplier);
-        let id = new.identity.id;
-        match self
-            .submit(Command::CreateItem(new), "product-received", format!("{identity}:create"), None)
-            .await?
-        {
+        let new = self.new_item(product.clone(), product, &event.product_id, Some(supplier));
+        self.created(new, "product-received", format!("{identity}:create")).await
+    }
+
+    /// An unknown product is created, once, however many events about it arrive together.
+    async fn created(&self, new: NewItem, job: &str, key: String) -> Result<ItemId, Failure> {
+        let (id, product) = (new.identity.id, new.identity.product_id.clone());
+        match self.submit(Command::CreateItem(new), job, key, None).await? {
             Ok(done) => Ok(done.items.first().map_or(id, |item| item.item_id)),
             // Somebody was faster.
             Err(Refusal::SkuTaken { .. } | Refusal::ProductTaken { .. }) => {
-                let item = self.reader.resolve(&event.product_id, None).await?;
+                let item = self.reader.resolve(product.as_str(), None).await?;
                 item.map(|item| item.id)
                     .ok_or_else(|| Failure::NotNow("the new item is not visible yet".to_owned()))
             }
@@ -173,7 +187,8 @@ impl App {
         let item = self.reader.resolve(&event.product_id, None).await?;
         let item = item.ok_or_else(|| hopeless(format!("there is no product {:?}", event.product_id)))?;
         let delta = Delta::try_from(-event.quantity).map_err(hopeless)?;
-        let command = Command::Adjust { item: item.id, location: None, delta, against: Outside::Customer };
+        let (item, shelf) = (item.id, Shelf::Available);
+        let command = Command::Adjust { item, location: None, delta, against: Outside::Customer, shelf };
         let reference = Reference { kind: "order".to_owned(), id: event.order_id.clone() };
         self.submit(command, "product-sold", identity.to_owned(), Some(reference)).await??;
         Ok(())
@@ -193,7 +208,8 @@ impl App {
         let key = |part: &str| format!("restock:{}:receipt:{receipt}:{part}", order.order_id);
         let item = ItemId(order.item_id);
         if let Ok(quantity) = Quantity::try_from(order.accepted) {
-            let command = Command::Receive { item, location: None, quantity, expected: true };
+            let into = Shelf::Available;
+            let command = Command::Receive { item, location: None, quantity, expected: true, into };
             self.restock(command, order, key("accepted")).await?;
         }
         if let Ok(quantity) = Quantity::try_from(order.rejected) {
@@ -243,7 +259,7 @@ impl App {
             }
             let product_id = Sku::try_from(product.product_id.clone())
                 .map_err(|error| hopeless(format!("product_id: {error}")))?;
-            let new = self.new_item(sku.clone(), product_id, &product.name, supplier.clone());
+            let new = self.new_item(sku.clone(), product_id, &product.name, Some(supplier.clone()));
             let mut created =
                 self.submit(Command::CreateItem(new.clone()), "catalog", key("create"), None).await?;
             if let Err(Refusal::ProductTaken { .. }) = created {
@@ -274,29 +290,28 @@ impl App {
         Ok(())
     }
 
-    fn new_item(&self, sku: Sku, product_id: Sku, name: &str, supplier: Sku) -> NewItem {
+    fn new_item(&self, sku: Sku, product_id: Sku, name: &str, supplier: Option<Sku>) -> NewItem {
         let id = ItemId(Uuid::now_v7());
         let name = readable(name, &sku);
         let owner = self.default_owner.clone();
         NewItem {
             identity: Identity { id, product_id, variant_id: None, sku, owner },
-            attributes: Attributes {
-                name,
-                supplier: Some(supplier),
-                reorder_point: 0,
-                reorder_quantity: 0,
-                active: true,
-            },
+            attributes: Attributes { name, supplier, reorder_point: 0, reorder_quantity: 0, active: true },
         }
     }
 }
 
 /// As much of another system's name as a name here may have; the SKU when nothing is left of it.
 fn readable(name: &str, sku: &Sku) -> Name {
-    let clean: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_NAME).collect();
-    let named = Name::try_from(clean.trim().to_owned());
     // An SKU is always a name as well.
-    named.or_else(|_| Name::try_from(sku.to_string())).unwrap_or_else(|error| unreachable!("{error}"))
+    let as_sku = || Name::try_from(sku.to_string()).unwrap_or_else(|error| unreachable!("{error}"));
+    cleaned(name).unwrap_or_else(as_sku)
+}
+
+/// As much of it as a name here may have, if anything.
+fn cleaned(name: &str) -> Option<Name> {
+    let clean: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_NAME).collect();
+    Name::try_from(clean.trim().to_owned()).ok()
 }
 
 /// As many characters as a name may have.

@@ -93,13 +93,23 @@ fn location(error: &LocationError) -> Problem {
 
 /// A stable code for each refusal.
 pub(crate) fn refused(refusal: &Refusal) -> Problem {
-    let (status, code, title) = kind(refusal);
-    let problem = Problem::new(status, code, title).detail(refusal.to_string());
+    let (code, title) = kind(refusal);
+    let problem = Problem::new(status(refusal), code, title).detail(refusal.to_string());
     match refusal {
         Refusal::NotEnough { sku, requested, available } => {
             problem.with("sku", sku.as_str()).with("requested", *requested).with("available", *available)
         }
-        Refusal::VersionStale { expected, actual } => {
+        Refusal::PartTooLarge { sku, requested, held } => {
+            problem.with("sku", sku.as_str()).with("requested", *requested).with("held", *held)
+        }
+        Refusal::TransferExceeded { sku, requested, outstanding } => {
+            problem.with("sku", sku.as_str()).with("requested", *requested).with("outstanding", *outstanding)
+        }
+        Refusal::CountHeld { sku, missing, available, reserved } => {
+            let problem = problem.with("sku", sku.as_str()).with("missing", *missing);
+            problem.with("available", *available).with("reserved", *reserved)
+        }
+        Refusal::VersionStale { expected, actual } | Refusal::VersionUnknown { expected, actual } => {
             problem.with("expected", *expected).with("actual", *actual)
         }
         Refusal::SkuTaken { sku } | Refusal::ItemInactive { sku } | Refusal::TooMuch { sku } => {
@@ -109,6 +119,9 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         | Refusal::TooManyLines { .. }
         | Refusal::DurationOutOfRange { .. }
         | Refusal::ReorderOutOfRange { .. }
+        | Refusal::CountOutOfRange { .. }
+        | Refusal::MoveToItself
+        | Refusal::TransferToItself
         | Refusal::ItemUnknown
         | Refusal::ProductTaken { .. }
         | Refusal::LocationUnknown { .. }
@@ -119,48 +132,85 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         | Refusal::HoldExpired { .. }
         | Refusal::HoldCancelled { .. }
         | Refusal::HoldConfirmed { .. }
-        | Refusal::HoldStillBinds { .. } => problem,
+        | Refusal::HoldStillBinds { .. }
+        | Refusal::HoldLineUnknown { .. }
+        | Refusal::TransferUnknown { .. }
+        | Refusal::TransferTaken { .. }
+        | Refusal::TransferLineUnknown { .. } => problem,
     }
 }
 
-fn kind(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
-    use StatusCode as S;
+fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::NoLines => (S::UNPROCESSABLE_ENTITY, "no-lines", "There is nothing to reserve"),
-        Refusal::TooManyLines { .. } => {
-            (S::UNPROCESSABLE_ENTITY, "too-many-lines", "There are too many lines")
+        Refusal::NoLines
+        | Refusal::TooManyLines { .. }
+        | Refusal::DurationOutOfRange { .. }
+        | Refusal::ReorderOutOfRange { .. }
+        | Refusal::CountOutOfRange { .. }
+        | Refusal::MoveToItself
+        | Refusal::TransferToItself => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::ItemUnknown
+        | Refusal::LocationUnknown { .. }
+        | Refusal::HoldUnknown { .. }
+        | Refusal::HoldLineUnknown { .. }
+        | Refusal::TransferUnknown { .. }
+        | Refusal::TransferLineUnknown { .. } => StatusCode::NOT_FOUND,
+        Refusal::VersionStale { .. } => StatusCode::PRECONDITION_FAILED,
+        Refusal::VersionUnknown { .. }
+        | Refusal::SkuTaken { .. }
+        | Refusal::ProductTaken { .. }
+        | Refusal::NoLocation
+        | Refusal::LocationInactive { .. }
+        | Refusal::ItemInactive { .. }
+        | Refusal::HoldTaken { .. }
+        | Refusal::HoldExpired { .. }
+        | Refusal::HoldCancelled { .. }
+        | Refusal::HoldConfirmed { .. }
+        | Refusal::HoldStillBinds { .. }
+        | Refusal::PartTooLarge { .. }
+        | Refusal::TransferTaken { .. }
+        | Refusal::TransferExceeded { .. }
+        | Refusal::NotEnough { .. }
+        | Refusal::CountHeld { .. }
+        | Refusal::TooMuch { .. } => StatusCode::CONFLICT,
+    }
+}
+
+/// The code, and what it says in general.
+fn kind(refusal: &Refusal) -> (&'static str, &'static str) {
+    match refusal {
+        Refusal::NoLines => ("no-lines", "There are no lines"),
+        Refusal::TooManyLines { .. } => ("too-many-lines", "There are too many lines"),
+        Refusal::DurationOutOfRange { .. } => {
+            ("duration-out-of-range", "A reservation cannot last that long, or short")
         }
-        Refusal::DurationOutOfRange { .. } => (
-            S::UNPROCESSABLE_ENTITY,
-            "duration-out-of-range",
-            "A reservation cannot last that long, or short",
-        ),
-        Refusal::ReorderOutOfRange { .. } => {
-            (S::UNPROCESSABLE_ENTITY, "reorder-out-of-range", "A reorder figure is out of range")
-        }
-        Refusal::ItemUnknown => (S::NOT_FOUND, "item-unknown", "There is no such item"),
-        Refusal::VersionStale { .. } => {
-            (S::PRECONDITION_FAILED, "version-stale", "The item has changed since")
-        }
-        Refusal::SkuTaken { .. } => (S::CONFLICT, "sku-taken", "The SKU is taken"),
-        Refusal::ProductTaken { .. } => (S::CONFLICT, "product-taken", "The product's variant has an item"),
-        Refusal::LocationUnknown { .. } => (S::NOT_FOUND, "location-unknown", "There is no such location"),
-        Refusal::NoLocation => (S::CONFLICT, "no-location", "There is no active location"),
-        Refusal::LocationInactive { .. } => (S::CONFLICT, "location-inactive", "The location is not active"),
-        Refusal::ItemInactive { .. } => (S::CONFLICT, "item-inactive", "The item is not active"),
-        Refusal::HoldUnknown { .. } => (S::NOT_FOUND, "reservation-unknown", "There is no such reservation"),
-        Refusal::HoldTaken { .. } => (S::CONFLICT, "reservation-taken", "The reservation exists already"),
-        Refusal::HoldExpired { .. } => (S::CONFLICT, "reservation-expired", "The reservation has expired"),
-        Refusal::HoldCancelled { .. } => {
-            (S::CONFLICT, "reservation-cancelled", "The reservation was cancelled")
-        }
-        Refusal::HoldConfirmed { .. } => {
-            (S::CONFLICT, "reservation-confirmed", "The reservation was confirmed")
-        }
-        Refusal::HoldStillBinds { .. } => {
-            (S::CONFLICT, "reservation-binds", "The reservation has not expired")
-        }
-        Refusal::NotEnough { .. } => (S::CONFLICT, "not-enough", "There is not enough available"),
-        Refusal::TooMuch { .. } => (S::CONFLICT, "too-much", "A level would be too large"),
+        Refusal::ReorderOutOfRange { .. } => ("reorder-out-of-range", "A reorder figure is out of range"),
+        Refusal::CountOutOfRange { .. } => ("count-out-of-range", "The count is out of range"),
+        Refusal::MoveToItself => ("move-to-itself", "The units are in that state already"),
+        Refusal::TransferToItself => ("transfer-to-itself", "The goods are at that location already"),
+        Refusal::ItemUnknown => ("item-unknown", "There is no such item"),
+        Refusal::VersionStale { .. } => ("version-stale", "The item has changed since"),
+        Refusal::VersionUnknown { .. } => ("version-unknown", "The version that was counted is not known"),
+        Refusal::SkuTaken { .. } => ("sku-taken", "The SKU is taken"),
+        Refusal::ProductTaken { .. } => ("product-taken", "The product's variant has an item"),
+        Refusal::LocationUnknown { .. } => ("location-unknown", "There is no such location"),
+        Refusal::NoLocation => ("no-location", "There is no active location"),
+        Refusal::LocationInactive { .. } => ("location-inactive", "The location is not active"),
+        Refusal::ItemInactive { .. } => ("item-inactive", "The item is not active"),
+        Refusal::HoldUnknown { .. } => ("reservation-unknown", "There is no such reservation"),
+        Refusal::HoldTaken { .. } => ("reservation-taken", "The reservation exists already"),
+        Refusal::HoldExpired { .. } => ("reservation-expired", "The reservation has expired"),
+        Refusal::HoldCancelled { .. } => ("reservation-cancelled", "The reservation was cancelled"),
+        Refusal::HoldConfirmed { .. } => ("reservation-confirmed", "The reservation was confirmed"),
+        Refusal::HoldStillBinds { .. } => ("reservation-binds", "The reservation has not expired"),
+        Refusal::HoldLineUnknown { .. } => ("reservation-line-unknown", "The reservation has none of the item"),
+        Refusal::PartTooLarge { .. } => ("part-too-large", "The reservation does not hold that many any more"),
+        Refusal::TransferUnknown { .. } => ("transfer-unknown", "There is no such transfer"),
+        Refusal::TransferTaken { .. } => ("transfer-taken", "The transfer exists already"),
+        Refusal::TransferLineUnknown { .. } => ("transfer-line-unknown", "The item is not on the transfer"),
+        Refusal::TransferExceeded { .. } => ("transfer-exceeded", "Not that many are on their way"),
+        Refusal::NotEnough { .. } => ("not-enough", "There is not enough available"),
+        Refusal::CountHeld { .. } => ("count-held", "Reservations bind what was not found"),
+        Refusal::TooMuch { .. } => ("too-much", "A level would be too large"),
     }
 }

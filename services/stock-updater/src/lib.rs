@@ -1,13 +1,16 @@
 //! Every change to stock: items, receipts, adjustments, reservations and locations.
 //!
-//! Reading order: [`service`] (what it consists of) → `http` (a request becomes a command) → `consumers` (so does
-//! an event) → `error` (what a refusal is to a client). The rules are in `domain`, the transaction in `ledger`.
+//! Reading order: [`service`] (what it consists of) → `http` (a request becomes a command) → `grpc` (so does a
+//! call) → `consumers` (so does an event) → `error` (what a refusal is to a client). The rules are in `domain`, the
+//! transaction in `ledger`.
 //!
 //! **Invariants.** No rule of stock is decided here. A change goes through [`ledger::Writer`] or it does not
 //! happen. Events are told by the outbox of the same commit, never from here.
 
 mod consumers;
+mod environment;
 mod error;
+mod grpc;
 mod http;
 
 use std::sync::Arc;
@@ -17,7 +20,7 @@ use anyhow::Context;
 use domain::Name;
 use events::outbox::Relay;
 use events::{Bus, Subscription};
-use ledger::audit::Report;
+use ledger::audit::{Report, Rounds};
 use ledger::{Migrator, Reader, Writer};
 use platform::config::{Config, ConfigError};
 use platform::hosting::{Service, Task};
@@ -25,6 +28,8 @@ use platform::{db, idempotency};
 use sea_orm::{DatabaseConnection, DbErr};
 use serde::Deserialize;
 use tokio::sync::{Mutex, Notify};
+
+pub use environment::aliases;
 
 /// As in logs, metrics and the topology of the bus.
 const NAME: &str = "stock-updater";
@@ -36,6 +41,9 @@ struct Settings {
     /// Read by the host.
     #[serde(rename = "listen")]
     _listen: String,
+    /// Likewise.
+    #[serde(rename = "grpc_listen")]
+    _grpc_listen: String,
     database_url: String,
     default_owner: String,
     reservation_ttl_s: i64,
@@ -54,7 +62,9 @@ struct App {
     default_owner: Name,
     /// How long a reservation lasts that does not say, in seconds.
     reservation_ttl_s: i64,
-    /// Held by the one audit that may run: it reads everything.
+    /// How much of the service batches may take.
+    batches: http::batch::Share,
+    /// Held by the one whole audit that may run: it reads everything.
     auditing: Arc<Mutex<()>>,
 }
 
@@ -76,8 +86,8 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
         Writer::new(&settings.database_url, &database, &config.section("ledger")?, &wake);
     let reader = Reader::new(db.clone());
     let reservation_ttl_s = settings.reservation_ttl_s;
-    let auditing = Arc::default();
-    let app = App { writer, reader, db: db.clone(), default_owner, reservation_ttl_s, auditing };
+    let (batches, auditing) = (http::batch::Share::default(), Arc::default());
+    let app = App { writer, reader, db: db.clone(), default_owner, reservation_ttl_s, batches, auditing };
     if settings.sweeper {
         tasks.push(ledger::sweeper::task(db.clone(), app.writer.clone()));
     }
@@ -87,10 +97,11 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
     let relay = Relay::new(NAME, db.clone(), Arc::clone(&bus), wake);
     tasks.push(Task::new("stock outbox", move |stop| relay.run(stop)));
     tasks.push(consumer(app.clone(), bus));
-    tasks.push(audit_task(app.clone(), Duration::from_secs(settings.audit_period_s.max(1))));
+    tasks.push(audit_task(db.clone(), Duration::from_secs(settings.audit_period_s.max(1))));
     // Not the bus: without it commands go on, and their events wait.
     let checks = vec![db::check(&db)];
-    Ok(Service { name: NAME, routes: http::routes(app), tasks, checks })
+    let grpc = Some(grpc::calls(app.clone()));
+    Ok(Service { name: NAME, routes: http::routes(app), grpc, tasks, checks })
 }
 
 /// Brings the stock database up to date, as every start does too, and hands it over.
@@ -110,13 +121,14 @@ fn consumer(app: App, bus: Arc<dyn Bus>) -> Task {
     })
 }
 
-/// Audits the books now and then, for the metric and the log.
-fn audit_task(app: App, period: Duration) -> Task {
+/// Audits the books without end, a part at a time, for the metrics and the log.
+fn audit_task(db: DatabaseConnection, period: Duration) -> Task {
     Task::new("audit", move |stop| async move {
+        let mut rounds = Rounds::new(db);
         while stop.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
-            let Some(report) = stop.run_until_cancelled(app.audit()).await else { return };
+            let Some(report) = stop.run_until_cancelled(rounds.round()).await else { return };
             match report {
-                Ok(report) if report.clean => tracing::info!(items = report.items, "the audit is clean"),
+                Ok(report) if report.clean => tracing::debug!(items = report.items, "the audit is clean"),
                 Ok(report) => tracing::error!(differences = ?report.differences, "the books do not agree"),
                 Err(error) => tracing::warn!(%error, "the audit could not be made"),
             }

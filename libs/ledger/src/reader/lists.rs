@@ -52,8 +52,10 @@ pub struct Listed {
     pub available: i64,
     /// Promised.
     pub reserved: i64,
-    /// On their way.
+    /// On order from suppliers.
     pub incoming: i64,
+    /// On their way between locations.
+    pub in_transit: i64,
 }
 
 /// Counts over all items that a caller may see.
@@ -75,8 +77,10 @@ pub struct Overview {
     pub available: i64,
     /// Units promised.
     pub reserved: i64,
-    /// Units on their way.
+    /// Units on order from suppliers.
     pub incoming: i64,
+    /// Units on their way between locations.
+    pub in_transit: i64,
     /// The same by owner, the largest first, at most 100.
     pub by_owner: Vec<OwnerCount>,
 }
@@ -100,8 +104,10 @@ pub struct OwnerCount {
     pub available: i64,
     /// Units promised.
     pub reserved: i64,
-    /// Units on their way.
+    /// Units on order from suppliers.
     pub incoming: i64,
+    /// Units on their way between locations.
+    pub in_transit: i64,
 }
 
 /// The most owners that an overview names one by one.
@@ -157,7 +163,7 @@ impl Reader {
             count("active AND available > 0 AND available <= reorder_point"),
         );
         let sum = |what: &str| format!("CAST(sum({what}) AS bigint) AS {what}");
-        let units = ["on_hand", "available", "reserved", "incoming"].map(sum).join(", ");
+        let units = ["on_hand", "available", "reserved", "incoming", "in_transit"].map(sum).join(", ");
         let sql = format!(
             "SELECT owner, count(*) AS items, {active} AS active, {out} AS out_of_stock, {low} AS low_stock, {units}
              FROM ({items}) AS current {wanted} GROUP BY owner ORDER BY 2 DESC, owner"
@@ -174,10 +180,11 @@ impl Reader {
             "SELECT i.id, i.product_id, i.sku, i.name, i.owner, i.supplier_id, i.is_active AS active, i.version,
                  i.reorder_point, i.reorder_quantity, i.total_quantity AS on_hand,
                  i.available_quantity + coalesce(due.units, 0) AS available,
-                 i.reserved_quantity - coalesce(due.units, 0) AS reserved, i.incoming_quantity AS incoming
+                 i.reserved_quantity - coalesce(due.units, 0) AS reserved, i.incoming_quantity AS incoming,
+                 i.in_transit_quantity AS in_transit
              FROM inventory_items i
-             LEFT JOIN (SELECT inventory_item_id, CAST(sum(quantity) AS bigint) AS units FROM inventory_reservations
-                 WHERE status = 'open' AND expires_at <= {now} GROUP BY inventory_item_id) AS due
+             LEFT JOIN (SELECT inventory_item_id, CAST(sum(quantity - confirmed_quantity) AS bigint) AS units
+                 FROM inventory_reservations WHERE status = 'open' AND expires_at <= {now} GROUP BY inventory_item_id) AS due
              ON due.inventory_item_id = i.id"
         )
     }
@@ -190,7 +197,7 @@ impl Overview {
             (sum(|owner| owner.active), sum(|owner| owner.out_of_stock), sum(|owner| owner.low_stock));
         let (items, on_hand) = (sum(|owner| owner.items), sum(|owner| owner.on_hand));
         let (available, reserved) = (sum(|owner| owner.available), sum(|owner| owner.reserved));
-        let incoming = sum(|owner| owner.incoming);
+        let (incoming, in_transit) = (sum(|owner| owner.incoming), sum(|owner| owner.in_transit));
         by_owner.truncate(OWNERS_NAMED);
         let in_stock = active - out_of_stock - low_stock;
         Overview {
@@ -203,6 +210,7 @@ impl Overview {
             available,
             reserved,
             incoming,
+            in_transit,
             by_owner,
         }
     }

@@ -1,6 +1,6 @@
 //! Items, levels and holds as they are answered.
 
-use domain::{HoldId, HoldStatus, Timestamp};
+use domain::{Hold, HoldId, HoldLine, HoldStatus, ItemId, Level, LocationId, Timestamp};
 use sea_orm::FromQueryResult;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -41,8 +41,11 @@ pub struct ItemView {
     pub available: i64,
     /// Promised, over all locations.
     pub reserved: i64,
-    /// On their way, over all locations.
+    /// On order from suppliers, over all locations.
     pub incoming: i64,
+    /// On their way from one location of ours to another.
+    #[serde(default)]
+    pub in_transit: i64,
     /// The same by location.
     pub levels: Vec<LevelView>,
     /// When it was created.
@@ -71,8 +74,11 @@ pub struct LevelView {
     pub damaged: i64,
     /// Waiting to be looked at.
     pub quality_control: i64,
-    /// On their way there.
+    /// On order from suppliers.
     pub incoming: i64,
+    /// On their way there from another location of ours.
+    #[serde(default)]
+    pub in_transit: i64,
 }
 
 /// A reservation.
@@ -122,6 +128,7 @@ pub(super) struct ItemRow {
     damaged: Option<i64>,
     quality_control: Option<i64>,
     incoming: Option<i64>,
+    in_transit: Option<i64>,
     overdue: Option<i64>,
 }
 
@@ -133,7 +140,8 @@ pub(super) fn item_sql(clock: &str) -> String {
              l.warehouse_id AS location_id, w.code AS location, l.available_quantity AS available,
              l.reserved_quantity AS reserved, l.damaged_quantity AS damaged,
              l.quality_control_quantity AS quality_control, l.incoming_quantity AS incoming,
-             CASE WHEN l.reserved_quantity > 0 THEN (SELECT CAST(sum(r.quantity) AS bigint)
+             l.in_transit_quantity AS in_transit,
+             CASE WHEN l.reserved_quantity > 0 THEN (SELECT CAST(sum(r.quantity - r.confirmed_quantity) AS bigint)
                  FROM inventory_reservations r WHERE r.status = 'open' AND r.expires_at <= {clock}
                  AND r.inventory_item_id = l.inventory_item_id AND r.warehouse_id = l.warehouse_id) END AS overdue,
              CASE WHEN i.reserved_quantity > 0 THEN (SELECT min(r.expires_at)
@@ -150,34 +158,56 @@ pub(super) fn item_sql(clock: &str) -> String {
 /// Puts an item together from its rows, one a location; `None` when there is none.
 pub(super) fn item(rows: Vec<ItemRow>) -> Option<ItemView> {
     let levels: Vec<LevelView> = rows.iter().filter_map(ItemRow::level).collect();
-    let mut item = rows.into_iter().next()?.item();
-    for level in &levels {
-        item.on_hand += level.on_hand;
-        item.available += level.available;
-        item.reserved += level.reserved;
-        item.incoming += level.incoming;
+    Some(rows.into_iter().next()?.item().with(levels))
+}
+
+impl ItemView {
+    /// The item with these levels and their sums.
+    pub(super) fn with(self, levels: Vec<LevelView>) -> ItemView {
+        let sum = |field: fn(&LevelView) -> i64| levels.iter().map(field).sum();
+        ItemView {
+            on_hand: sum(|level| level.on_hand),
+            available: sum(|level| level.available),
+            reserved: sum(|level| level.reserved),
+            incoming: sum(|level| level.incoming),
+            in_transit: sum(|level| level.in_transit),
+            levels,
+            ..self
+        }
     }
-    item.levels = levels;
-    Some(item)
+}
+
+impl LevelView {
+    /// What is answered of a level of which so many reserved units are free again: their holds are over.
+    pub(super) fn of(location: (Uuid, String), level: &Level, freed: i64) -> LevelView {
+        let (available, reserved) = (level.available + freed, level.reserved - freed);
+        LevelView {
+            location_id: location.0,
+            location: location.1,
+            on_hand: level.on_hand(),
+            available,
+            reserved,
+            damaged: level.damaged,
+            quality_control: level.quality_control,
+            incoming: level.incoming,
+            in_transit: level.in_transit,
+        }
+    }
 }
 
 impl ItemRow {
     fn level(&self) -> Option<LevelView> {
-        let location_id = self.location_id?;
-        let freed = self.overdue.unwrap_or(0);
         let units = |column: Option<i64>| column.unwrap_or(0);
-        let (available, reserved) = (units(self.available) + freed, units(self.reserved) - freed);
-        let (damaged, quality_control) = (units(self.damaged), units(self.quality_control));
-        Some(LevelView {
-            location_id,
-            location: self.location.clone().unwrap_or_default(),
-            on_hand: available + reserved + damaged + quality_control,
-            available,
-            reserved,
-            damaged,
-            quality_control,
+        let level = Level {
+            available: units(self.available),
+            reserved: units(self.reserved),
+            damaged: units(self.damaged),
+            quality_control: units(self.quality_control),
             incoming: units(self.incoming),
-        })
+            in_transit: units(self.in_transit),
+        };
+        let location = (self.location_id?, self.location.clone().unwrap_or_default());
+        Some(LevelView::of(location, &level, units(self.overdue)))
     }
 
     fn item(self) -> ItemView {
@@ -198,6 +228,7 @@ impl ItemRow {
             available: 0,
             reserved: 0,
             incoming: 0,
+            in_transit: 0,
             levels: vec![],
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -209,32 +240,44 @@ impl ItemRow {
 /// Puts a reservation together; `None` when it has no lines.
 pub(super) fn hold(
     id: HoldId,
-    lines: &[hold::Model],
+    rows: &[hold::Model],
     items: &[item::Model],
     now: Timestamp,
 ) -> Result<Option<HoldView>, String> {
-    let Some(first) = lines.first() else { return Ok(None) };
-    let statuses: Result<Vec<HoldStatus>, String> = lines.iter().map(|line| line.status.parse()).collect();
-    let statuses = statuses?;
-    let over = first.expires_at <= now && statuses.contains(&HoldStatus::Open);
-    let expired = over || statuses.contains(&HoldStatus::Expired);
-    let sku = |line: &hold::Model| {
-        let item = items.iter().find(|item| item.id == line.inventory_item_id);
+    let Some(first) = rows.first() else { return Ok(None) };
+    let lines = rows.iter().map(line).collect::<Result<Vec<HoldLine>, String>>()?;
+    let hold = Hold { lines };
+    let over = hold.lines.iter().any(|line| line.status == HoldStatus::Open && line.is_overdue(now));
+    let sku = |line: &HoldLine| {
+        let item = items.iter().find(|item| item.id == line.item.0);
         item.map(|item| item.sku.clone()).unwrap_or_default()
     };
-    let line = |line: &hold::Model| HeldLine {
-        item_id: domain::ItemId(line.inventory_item_id),
-        location_id: domain::LocationId(line.warehouse_id),
+    let held = |line: &HoldLine| HeldLine {
+        item_id: line.item,
+        location_id: line.location,
         quantity: line.quantity,
+        confirmed: line.confirmed,
     };
     Ok(Some(HoldView {
         reservation_id: id,
-        status: if expired { HoldStatus::Expired } else { statuses[0] },
-        expires_at: first.expires_at,
+        // Over, though nobody has written it down yet.
+        status: if over { HoldStatus::Expired } else { hold.status() },
+        expires_at: hold.lines.iter().map(|line| line.expires_at).max().unwrap_or(first.expires_at),
         reference_type: first.reference_type.clone(),
         reference_id: first.reference_id.clone(),
         created_at: first.created_at,
-        lines: lines.iter().map(line).collect(),
-        skus: lines.iter().map(sku).collect(),
+        lines: hold.lines.iter().map(held).collect(),
+        skus: hold.lines.iter().map(sku).collect(),
     }))
+}
+
+fn line(row: &hold::Model) -> Result<HoldLine, String> {
+    Ok(HoldLine {
+        item: ItemId(row.inventory_item_id),
+        location: LocationId(row.warehouse_id),
+        quantity: row.quantity,
+        confirmed: row.confirmed_quantity,
+        expires_at: row.expires_at,
+        status: row.status.parse()?,
+    })
 }

@@ -12,6 +12,7 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) warehouse_id: Uuid,
     pub(crate) quantity: i64,
+    pub(crate) confirmed_quantity: i64,
     pub(crate) status: String,
     pub(crate) expires_at: ChronoDateTimeUtc,
     pub(crate) reference_type: Option<String>,

@@ -1,7 +1,7 @@
 //! The events that tell others what a command changed.
 
-use domain::{Change, Crossing, Event, HoldId, Item, ItemId, LocationId, Stock, Timestamp};
-use events::{Levels, Reservation, StockLevel, StockUpdated, Subject};
+use domain::{Change, Crossing, Event, HoldId, Item, ItemId, LocationId, Stock, Timestamp, TransferId};
+use events::{Levels, Reservation, StockLevel, StockUpdated, Subject, Transfer};
 use uuid::Uuid;
 
 use crate::request::Request;
@@ -26,8 +26,9 @@ pub(super) fn announce(
     for event in happened {
         let Some(item) = stock.items.get(&event.item) else { continue };
         let subject = subject(item, stock);
-        news.extend(specific(event, &subject, item, request, now));
-        let moved = event.change.movement().is_some();
+        news.extend(specific(event, &subject, item, stock, request, now));
+        // Until when units are held matters to whoever keeps a copy of how things stand.
+        let moved = event.change.movement().is_some() || matches!(event.change, Change::HoldExtended { .. });
         if moved && !told.contains(&event.item) {
             told.push(event.item);
             let previous = before.iter().find(|(item, _)| *item == event.item).map_or(0, |(_, units)| *units);
@@ -72,12 +73,17 @@ fn specific(
     event: &Event,
     subject: &Subject,
     item: &Item,
+    stock: &Stock,
     request: &Request,
     now: Timestamp,
 ) -> Option<events::Event> {
     let described = || {
         let name = item.attributes.name.as_str().to_owned();
         events::Item { subject: subject.clone(), name, timestamp: now }
+    };
+    let (reference_type, reference_id) = match &request.reference {
+        Some(reference) => (Some(reference.kind.clone()), Some(reference.id.clone())),
+        None => (None, None),
     };
     let reservation =
         |hold: HoldId, location: LocationId, quantity: i64, expires_at: Option<Timestamp>| Reservation {
@@ -86,10 +92,20 @@ fn specific(
             quantity,
             location_id: location.0,
             expires_at,
-            reference_type: request.reference.as_ref().map(|reference| reference.kind.clone()),
-            reference_id: request.reference.as_ref().map(|reference| reference.id.clone()),
+            reference_type: reference_type.clone(),
+            reference_id: reference_id.clone(),
             timestamp: now,
         };
+    let transfer = |transfer: TransferId, from: LocationId, to: LocationId, quantity: i64| Transfer {
+        subject: subject.clone(),
+        transfer_id: transfer.0,
+        quantity,
+        from_location_id: from.0,
+        to_location_id: to.0,
+        reference_type: reference_type.clone(),
+        reference_id: reference_id.clone(),
+        timestamp: now,
+    };
     Some(match event.change {
         Change::Created(_) => events::Event::ItemCreated(described()),
         Change::Updated(_) => events::Event::ItemUpdated(described()),
@@ -105,12 +121,25 @@ fn specific(
         Change::HoldExpired { hold, location, quantity } => {
             events::Event::ReservationExpired(reservation(hold, location, quantity, None))
         }
+        Change::Shipped { transfer: id, from, to, quantity } => {
+            events::Event::TransferShipped(transfer(id, from, to, quantity))
+        }
+        Change::TransferReceived { transfer: id, location, quantity, .. } => {
+            let from = stock.transfers.get(&id)?.from;
+            events::Event::TransferReceived(transfer(id, from, location, quantity))
+        }
         Change::Expected { .. }
         | Change::Unexpected { .. }
         | Change::Received { .. }
         | Change::Arrived { .. }
+        | Change::Returned { .. }
         | Change::Increased { .. }
-        | Change::Decreased { .. } => return None,
+        | Change::Decreased { .. }
+        | Change::Moved { .. }
+        | Change::CountedMore { .. }
+        | Change::CountedFewer { .. }
+        | Change::TransferLost { .. }
+        | Change::HoldExtended { .. } => return None,
     })
 }
 
@@ -129,6 +158,7 @@ fn subject(item: &Item, stock: &Stock) -> Subject {
         damaged: level.damaged,
         quality_control: level.quality_control,
         incoming: level.incoming,
+        in_transit: level.in_transit,
     };
     Subject {
         item_id: item.identity.id.0,
@@ -145,6 +175,7 @@ fn subject(item: &Item, stock: &Stock) -> Subject {
         available: total.available,
         reserved: total.reserved,
         incoming: total.incoming,
+        in_transit: total.in_transit,
         levels: item.levels.iter().map(level).collect(),
     }
 }

@@ -1,21 +1,31 @@
-//! A lane's own connection: what it reads under lock, and what it writes, on either database.
+//! A lane's own connection: what it reads and what it writes, on either database.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::{Command, HoldId, Item, ItemId, Location, Timestamp};
+use domain::{Command, HoldId, Item, ItemId, Location, LocationId, Stock, Timestamp, TransferId};
 use platform::db::DbConfig;
 use uuid::Uuid;
 
 use super::batch::{Job, Loaded};
 use super::recording::Recording;
-use super::rows::{HoldRow, ItemRow, StoredKey, holds, stock};
+use super::rows::{HoldRow, ItemRow, StoredKey, TransferRow, holds, stock, transfers};
 use super::{postgres, sqlite};
 
 /// An open connection, owned by one lane alone: no pool can hand it to anybody while a transaction is open.
 pub(super) enum Connection {
     Postgres(sqlx::PgConnection),
     Sqlite(sqlx::SqliteConnection),
+}
+
+/// Some versions of an item at a location.
+pub(super) struct Span {
+    pub(super) item: Uuid,
+    pub(super) location: Uuid,
+    /// Later than this one.
+    pub(super) after: i64,
+    /// This one included.
+    pub(super) up_to: i64,
 }
 
 /// How a batch goes about it.
@@ -141,35 +151,70 @@ impl Connection {
         approach: Approach,
     ) -> Result<Loaded, StoreError> {
         self.begin(approach).await?;
-        let commands = || jobs.iter().map(|job| &job.request.command);
-        let named: Vec<Uuid> = unique(commands().filter_map(Command::hold).map(|HoldId(id)| id));
+        let commands = || jobs.iter().flat_map(Job::commands);
+        let held: Vec<Uuid> = unique(commands().filter_map(Command::hold).map(|HoldId(id)| id));
+        let shipped: Vec<Uuid> = unique(commands().filter_map(Command::transfer).map(|TransferId(id)| id));
         let mut ids: Vec<Uuid> = commands().flat_map(Command::items).map(|ItemId(id)| id).collect();
-        if !named.is_empty() {
-            ids.extend(self.items_of(&named).await?);
+        if !(held.is_empty() && shipped.is_empty()) {
+            ids.extend(self.items_of(&held, &shipped).await?);
         }
         let ids = unique(ids);
         let (clock, rows) = self.items(&ids, approach).await?;
         // A clock that was set back does not turn a history around.
         let now = rows.iter().map(|row| row.updated_at).fold(clock, Timestamp::max);
         let (mut stock, kept) = stock(rows, locations)?;
-        // Holds are read after their items: one that changes in between takes its item's version along.
+        // Holds and transfers are read after their items: one that changes in between takes its item's version along.
         let reserved = |item: &&Item| item.levels.values().any(|level| level.reserved > 0);
-        let reserved: Vec<Uuid> = stock.items.values().filter(reserved).map(|item| item.identity.id.0).collect();
-        let mut found = if named.is_empty() { vec![] } else { self.holds(&named).await? };
+        let reserved: Vec<Uuid> =
+            stock.items.values().filter(reserved).map(|item| item.identity.id.0).collect();
+        let mut found = if held.is_empty() { vec![] } else { self.holds(&held).await? };
         if !reserved.is_empty() {
             found.extend(self.overdue(&unique(reserved), now).await?);
         }
         stock.holds = holds(found)?;
+        if !shipped.is_empty() {
+            stock.transfers = transfers(self.transfers(&shipped).await?);
+        }
+        for count in commands().filter_map(Command::stocktake) {
+            self.load_counted(count, &mut stock).await?;
+        }
         self.load_rivals(jobs, &mut stock).await?;
         let keys = self.load_keys(jobs, approach.keys).await?;
         Ok(Loaded { stock, kept, keys, now })
     }
 
+    /// The level that was counted, as it was at the version that the counter saw, but for what other counts have
+    /// corrected since: the present one without what has happened since.
+    async fn load_counted(
+        &mut self,
+        count @ (item, location, version): (ItemId, LocationId, i64),
+        stock: &mut Stock,
+    ) -> Result<(), StoreError> {
+        let Some(present) = stock.items.get(&item).filter(|item| (1..=item.version).contains(&version))
+        else {
+            return Ok(());
+        };
+        let mut level = present.at(location);
+        if version < present.version {
+            let span = Span { item: item.0, location: location.0, after: version, up_to: present.version };
+            let moved = match self {
+                Connection::Postgres(pg) => postgres::moved(pg, &span).await?,
+                Connection::Sqlite(sqlite) => sqlite::moved(sqlite, &span).await?,
+            };
+            for row in moved {
+                row.undo(&mut level)?;
+            }
+        }
+        stock.counted.insert(count, level);
+        Ok(())
+    }
+
     /// Items that have a name of one that is to be created.
-    async fn load_rivals(&mut self, jobs: &[Job], stock: &mut domain::Stock) -> Result<(), StoreError> {
+    async fn load_rivals(&mut self, jobs: &[Job], stock: &mut Stock) -> Result<(), StoreError> {
         let mut names = Vec::new();
         for job in jobs {
-            if let Command::CreateItem(new) = &job.request.command {
+            for command in job.commands() {
+                let Command::CreateItem(new) = command else { continue };
                 names.push(new.identity.sku.as_str().to_owned());
                 names.push(new.identity.product_id.as_str().to_owned());
             }
@@ -195,7 +240,7 @@ impl Connection {
     ) -> Result<HashMap<(String, String), super::recording::KeyRow>, StoreError> {
         let asked = jobs.iter().filter(|job| match keys {
             Keys::None => false,
-            Keys::Callers => job.request.key.is_some(),
+            Keys::Callers => job.key.is_some(),
             Keys::All => true,
         });
         let (scopes, keys): (Vec<String>, Vec<String>) = asked.map(Job::key).unzip();
@@ -210,10 +255,17 @@ impl Connection {
         Ok(rows.map(|row| ((row.scope.clone(), row.key.clone()), row)).collect())
     }
 
-    async fn items_of(&mut self, holds: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+    async fn items_of(&mut self, holds: &[Uuid], transfers: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
         match self {
-            Connection::Postgres(pg) => postgres::items_of(pg, holds).await,
-            Connection::Sqlite(sqlite) => sqlite::items_of(sqlite, holds).await,
+            Connection::Postgres(pg) => postgres::items_of(pg, holds, transfers).await,
+            Connection::Sqlite(sqlite) => sqlite::items_of(sqlite, holds, transfers).await,
+        }
+    }
+
+    async fn transfers(&mut self, transfers: &[Uuid]) -> Result<Vec<TransferRow>, StoreError> {
+        match self {
+            Connection::Postgres(pg) => postgres::transfers(pg, transfers).await,
+            Connection::Sqlite(sqlite) => sqlite::transfers(sqlite, transfers).await,
         }
     }
 
@@ -258,7 +310,11 @@ impl Connection {
     }
 
     /// Writes all of it, durably.
-    pub(super) async fn record(&mut self, recording: &Recording, approach: Approach) -> Result<(), StoreError> {
+    pub(super) async fn record(
+        &mut self,
+        recording: &Recording,
+        approach: Approach,
+    ) -> Result<(), StoreError> {
         match self {
             Connection::Postgres(pg) => postgres::record(pg, recording, approach.locked).await,
             Connection::Sqlite(sqlite) => {

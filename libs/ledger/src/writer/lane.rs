@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{Job, decide_all};
 use super::connection::{Approach, Connection, Keys, Remedy, StoreError};
-use crate::request::{Answer, Unanswered};
+use crate::request::{Together, Unanswered};
 
 /// How often a batch is tried before its callers are told that the database is not available. With the waits
 /// between, about three seconds when the database refuses at once.
@@ -93,19 +93,25 @@ impl Lane {
                 return;
             }
             metrics::gauge!("stock_queue_depth", "lane" => self.number.clone()).set(queue.len() as f64);
-            self.answer(jobs).await;
+            while !jobs.is_empty() {
+                let later = jobs.split_off(fitting(&jobs, self.batch));
+                self.answer(jobs).await;
+                jobs = later;
+            }
         }
     }
 
     async fn answer(&mut self, jobs: Vec<Job>) {
         let started = Instant::now();
-        metrics::histogram!("stock_batch_size").record(jobs.len() as f64);
+        let commands: usize = jobs.iter().map(|job| job.requests.len()).sum();
+        metrics::histogram!("stock_batch_size").record(commands as f64);
         let apart = match self.attempt(&jobs).await {
             Ok(answers) => {
                 metrics::histogram!("stock_batch_duration_seconds").record(started.elapsed());
                 return reply(jobs, answers);
             }
-            Err(Remedy::Apart) if jobs.len() > 1 => true,
+            // A lock that did not help is about one item, whatever is wrong with it.
+            Err(Remedy::Apart | Remedy::Lock) if jobs.len() > 1 => true,
             Err(_) => false,
         };
         for job in jobs {
@@ -117,7 +123,7 @@ impl Lane {
     }
 
     /// Tries until it is through, until it is clear that it will not be, or until enough is enough.
-    async fn attempt(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, Unanswered>>, Remedy> {
+    async fn attempt(&mut self, jobs: &[Job]) -> Result<Vec<Result<Together, Unanswered>>, Remedy> {
         let (mut wait, began) = (FIRST_WAIT, Instant::now());
         let mut remedy = Remedy::Again;
         for attempt in 0..ATTEMPTS {
@@ -187,7 +193,7 @@ impl Lane {
         &mut self,
         jobs: &[Job],
         approach: Approach,
-    ) -> Result<Vec<Result<Answer, Unanswered>>, StoreError> {
+    ) -> Result<Vec<Result<Together, Unanswered>>, StoreError> {
         let locations = self.locations().await?;
         let connection = self.connection().await?;
         let loaded = connection.load(jobs, locations, approach).await?;
@@ -224,8 +230,19 @@ impl Lane {
     }
 }
 
+/// How many of the jobs have at most as many commands together as a transaction may take. One at least: what is to be
+/// done together is not taken apart.
+fn fitting(jobs: &[Job], most: usize) -> usize {
+    let mut commands = 0;
+    let fits = |job: &&Job| {
+        commands += job.requests.len();
+        commands <= most
+    };
+    jobs.iter().take_while(fits).count().max(1)
+}
+
 /// A caller that no longer listens is no trouble: what came of the command is under its key.
-fn reply(jobs: Vec<Job>, answers: Vec<Result<Answer, Unanswered>>) {
+fn reply(jobs: Vec<Job>, answers: Vec<Result<Together, Unanswered>>) {
     for (job, answer) in jobs.into_iter().zip(answers) {
         _ = job.reply.send(answer);
     }

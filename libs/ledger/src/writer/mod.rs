@@ -1,15 +1,17 @@
 //! The one writer of stock: queues commands, decides them by the batch, and answers after the commit.
 //!
 //! Reading order: [`Writer::submit`] (queue and wait) → `lane` (one batch after another, a transaction each) →
-//! `connection` (lock and load) → `batch` (decide) → `recording` and `announce` (what to write) → `postgres` and
+//! `connection` (load) → `batch` (decide) → `recording` and `announce` (what to write) → `postgres` and
 //! `sqlite` (write it).
 //!
 //! **Invariants.** Nothing else changes a level, a hold or the ledger. A lane never waits for a timer: a batch is
 //! whatever queued while the last one committed. A caller that goes away cancels nothing. An answer is given
-//! after the commit, never before. Locks are taken in the order of item ids.
+//! after the commit, never before. Rows are locked and changed in the order of item ids; of two batches that decided
+//! on the same version of an item, the ledger's primary key refuses one.
 
 mod announce;
 mod batch;
+mod columns;
 mod connection;
 mod lane;
 mod postgres;
@@ -26,12 +28,11 @@ use platform::db::DbConfig;
 use platform::hosting::Task;
 use serde::Deserialize;
 use tokio::sync::{Notify, mpsc, oneshot};
-use uuid::Uuid;
 
 use batch::Job;
 use lane::{Lane, Shared};
 
-use crate::request::{Answer, Request, Unanswered};
+use crate::request::{Answer, Request, Together, Unanswered};
 
 /// The `source` of every event that a change of stock is told with.
 pub(crate) const SOURCE: &str = "/onhand/stock-updater";
@@ -79,23 +80,57 @@ impl Writer {
     }
 
     /// Queues a command and waits until what came of it is durable. Nothing is undone when the caller stops
-    /// waiting.
+    /// waiting. When the queue is full it is refused as busy.
     #[tracing::instrument(name = "submit", skip_all, fields(command = request.command.word()))]
     pub async fn submit(&self, request: Request) -> Result<Answer, Unanswered> {
-        let (reply, answer) = oneshot::channel();
         let word = request.command.word();
-        let fingerprint = request.key.is_some().then(|| request.fingerprint());
-        let traceparent = platform::telemetry::current_traceparent();
-        let lane = self.lane(&request.command);
-        let job = Job { request, command_id: Uuid::now_v7(), fingerprint, traceparent, reply };
+        let (lane, job, answer) = self.job(request);
         let answer = match self.lanes[lane].try_send(job) {
-            Ok(()) => answer.await.unwrap_or(Err(Unanswered::Stopping)),
+            Ok(()) => answered(answer).await,
             Err(mpsc::error::TrySendError::Full(_)) => Err(Unanswered::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Unanswered::Stopping),
         };
-        metrics::counter!("stock_commands_total", "command" => word, "outcome" => outcome(&answer))
-            .increment(1);
-        answer
+        told(word, answer).and_then(alone)
+    }
+
+    /// The same, but waits for room in the queue: for the lines of a batch. How many of them wait at once is for the
+    /// caller to bound.
+    pub async fn submit_patiently(&self, request: Request) -> Result<Answer, Unanswered> {
+        let word = request.command.word();
+        let (lane, job, answer) = self.job(request);
+        let answer = match self.lanes[lane].send(job).await {
+            Ok(()) => answered(answer).await,
+            Err(mpsc::error::SendError(_)) => Err(Unanswered::Stopping),
+        };
+        told(word, answer).and_then(alone)
+    }
+
+    /// Does all of the requests or none, in one transaction, each as things stand after those before it. They are of
+    /// one caller, and `key` is the name for all of them: their own keys do not count.
+    #[tracing::instrument(name = "submit together", skip_all, fields(commands = requests.len()))]
+    pub async fn submit_together(
+        &self,
+        requests: Vec<Request>,
+        key: Option<String>,
+    ) -> Result<Together, Unanswered> {
+        let Some(first) = requests.first() else {
+            return Ok(Together { outcome: Ok(vec![]), replayed: false });
+        };
+        let lane = self.lane(&first.command);
+        let (reply, answer) = oneshot::channel();
+        let answer = match self.lanes[lane].try_send(Job::new(requests, true, key, reply)) {
+            Ok(()) => answered(answer).await,
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Unanswered::Busy),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Unanswered::Stopping),
+        };
+        told("together", answer)
+    }
+
+    fn job(&self, mut request: Request) -> (usize, Job, oneshot::Receiver<Result<Together, Unanswered>>) {
+        let (reply, answer) = oneshot::channel();
+        let lane = self.lane(&request.command);
+        let key = request.key.take();
+        (lane, Job::new(vec![request], false, key, reply), answer)
     }
 
     /// Makes every lane read the locations again before its next batch.
@@ -103,8 +138,9 @@ impl Writer {
         self.locations.fetch_add(1, Ordering::Release);
     }
 
-    /// Commands on the same item meet in one lane; those on a hold, or on several items, may go to any.
-    fn lane(&self, command: &Command) -> usize {
+    /// The lane that a command waits in. Those of one lane are done in the order in which they were queued. Commands
+    /// on the same item meet in one lane; those on a hold, or on several items, may go to any.
+    pub fn lane(&self, command: &Command) -> usize {
         let mut hasher = DefaultHasher::new();
         match command {
             // Two that want the same SKU must not race each other.
@@ -119,14 +155,31 @@ impl Writer {
     }
 }
 
-fn outcome(answer: &Result<Answer, Unanswered>) -> &'static str {
-    match answer {
-        Ok(Answer { replayed: true, .. }) => "replayed",
-        Ok(Answer { outcome: Ok(_), .. }) => "accepted",
-        Ok(Answer { outcome: Err(_), .. }) => "refused",
+async fn answered(answer: oneshot::Receiver<Result<Together, Unanswered>>) -> Result<Together, Unanswered> {
+    answer.await.unwrap_or(Err(Unanswered::Stopping))
+}
+
+/// The answer to one request, out of a list of one.
+fn alone(Together { outcome, replayed }: Together) -> Result<Answer, Unanswered> {
+    let outcome = match outcome {
+        // A request has an answer, or it was refused.
+        Ok(mut done) => Ok(done.pop().ok_or(Unanswered::Unavailable)?),
+        Err(stopped) => Err(stopped.refusal),
+    };
+    Ok(Answer { outcome, replayed })
+}
+
+/// Counts an answer.
+fn told(word: &'static str, answer: Result<Together, Unanswered>) -> Result<Together, Unanswered> {
+    let outcome = match &answer {
+        Ok(Together { replayed: true, .. }) => "replayed",
+        Ok(Together { outcome: Ok(_), .. }) => "accepted",
+        Ok(Together { outcome: Err(_), .. }) => "refused",
         Err(Unanswered::KeyReused) => "key_reused",
         Err(Unanswered::Busy) => "busy",
         Err(Unanswered::Unavailable) => "unavailable",
         Err(Unanswered::Stopping) => "stopping",
-    }
+    };
+    metrics::counter!("stock_commands_total", "command" => word, "outcome" => outcome).increment(1);
+    answer
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::{
-    Attributes, Hold, HoldId, HoldLine, HoldStatus, Identity, Item, ItemId, Level, Location, LocationId, Name,
-    Sku, Stock, Timestamp,
+    Attributes, Hold, HoldId, HoldLine, HoldStatus, Identity, Item, ItemId, Level, Location, LocationId,
+    Name, ShippedLine, Sku, Stock, Timestamp, Transfer, TransferId,
 };
 use uuid::Uuid;
 
@@ -34,6 +34,7 @@ pub(super) struct ItemRow {
     damaged: Option<i64>,
     quality_control: Option<i64>,
     incoming: Option<i64>,
+    in_transit: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -42,8 +43,27 @@ pub(super) struct HoldRow {
     inventory_item_id: Uuid,
     warehouse_id: Uuid,
     quantity: i64,
+    confirmed_quantity: i64,
     status: String,
     expires_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct TransferRow {
+    id: Uuid,
+    inventory_item_id: Uuid,
+    from_warehouse_id: Uuid,
+    to_warehouse_id: Uuid,
+    shipped_quantity: i64,
+    received_quantity: i64,
+    lost_quantity: i64,
+}
+
+/// Units that came to a place in all, or left it.
+#[derive(sqlx::FromRow)]
+pub(super) struct MovedRow {
+    place: String,
+    units: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -71,6 +91,7 @@ impl ItemRow {
             damaged: units(self.damaged),
             quality_control: units(self.quality_control),
             incoming: units(self.incoming),
+            in_transit: units(self.in_transit),
         };
         self.warehouse_id.map(|id| (LocationId(id), level))
     }
@@ -133,6 +154,7 @@ pub(super) fn holds(rows: Vec<HoldRow>) -> Result<HashMap<HoldId, Hold>, StoreEr
             item: ItemId(row.inventory_item_id),
             location: LocationId(row.warehouse_id),
             quantity: row.quantity,
+            confirmed: row.confirmed_quantity,
             expires_at: row.expires_at,
             status,
         };
@@ -142,6 +164,39 @@ pub(super) fn holds(rows: Vec<HoldRow>) -> Result<HashMap<HoldId, Hold>, StoreEr
         }
     }
     Ok(holds)
+}
+
+/// Puts the lines of transfers together.
+pub(super) fn transfers(rows: Vec<TransferRow>) -> HashMap<TransferId, Transfer> {
+    let mut transfers: HashMap<TransferId, Transfer> = HashMap::new();
+    for row in rows {
+        let (from, to) = (LocationId(row.from_warehouse_id), LocationId(row.to_warehouse_id));
+        let transfer = transfers.entry(TransferId(row.id));
+        transfer.or_insert_with(|| Transfer { from, to, lines: vec![] }).lines.push(ShippedLine {
+            item: ItemId(row.inventory_item_id),
+            shipped: row.shipped_quantity,
+            received: row.received_quantity,
+            lost: row.lost_quantity,
+        });
+    }
+    transfers
+}
+
+impl MovedRow {
+    /// Takes the units back out of a level.
+    pub(super) fn undo(&self, level: &mut Level) -> Result<(), StoreError> {
+        let place = match self.place.as_str() {
+            "available" => &mut level.available,
+            "reserved" => &mut level.reserved,
+            "damaged" => &mut level.damaged,
+            "quality_control" => &mut level.quality_control,
+            "incoming" => &mut level.incoming,
+            "in_transit" => &mut level.in_transit,
+            other => return Err(StoreError::Row(format!("{other:?} is no state of units at a location"))),
+        };
+        *place -= self.units;
+        Ok(())
+    }
 }
 
 impl StoredKey {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
-    Attributes, Command, Delta, HoldId, Identity, ItemId, Line, NewItem, Outside, Quantity, Refusal,
+    Attributes, Command, Delta, HoldId, Identity, ItemId, Line, NewItem, Outside, Quantity, Refusal, Shelf,
 };
 use ledger::{Answer, By, Done, ItemView, Migrator, Reader, Request, Unanswered, Writer, WriterConfig};
 use platform::config::Config;
@@ -87,12 +87,18 @@ pub(crate) fn new_item(sku: &str) -> NewItem {
 }
 
 pub(crate) fn receive(item: ItemId, units: i64) -> Command {
-    Command::Receive { item, location: None, quantity: quantity(units), expected: false }
+    Command::Receive {
+        item,
+        location: None,
+        quantity: quantity(units),
+        expected: false,
+        into: Shelf::Available,
+    }
 }
 
 pub(crate) fn sell(item: ItemId, units: i64) -> Command {
     let delta = Delta::try_from(-units).unwrap();
-    Command::Adjust { item, location: None, delta, against: Outside::Customer }
+    Command::Adjust { item, location: None, delta, against: Outside::Customer, shelf: Shelf::Available }
 }
 
 pub(crate) fn reserve(items: &[ItemId], units: i64, seconds: i64) -> (HoldId, Command) {

@@ -91,7 +91,7 @@ async fn a_change_against_a_stale_version_is_refused(
     assert_eq!(stale.outcome, Err(Refusal::VersionStale { expected: 1, actual: 2 }));
     assert!(books.writer.submit(at(2)).await.unwrap().outcome.is_ok());
     assert!(matches!(
-        books.refuses(Command::Confirm { hold: domain::HoldId(uuid::Uuid::nil()) }).await,
+        books.refuses(Command::Confirm { hold: domain::HoldId(uuid::Uuid::nil()), lines: None }).await,
         Refusal::HoldUnknown { .. }
     ));
 }

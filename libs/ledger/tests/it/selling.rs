@@ -63,8 +63,8 @@ async fn a_hold_is_confirmed_once_and_leaves_the_shelf(
     let item = books.item("TEA", 5).await;
     let (hold, command) = reserve(&[item], 3, 60);
     books.does(command).await;
-    let first = books.does(Command::Confirm { hold }).await;
-    let second = books.does(Command::Confirm { hold }).await;
+    let first = books.does(Command::Confirm { hold, lines: None }).await;
+    let second = books.does(Command::Confirm { hold, lines: None }).await;
     assert_eq!(first.items, second.items);
     assert_eq!((first.items[0].on_hand, first.items[0].reserved), (2, 0));
     assert_eq!(books.refuses(Command::Cancel { hold }).await, Refusal::HoldConfirmed { hold });
@@ -85,7 +85,7 @@ async fn an_expired_hold_blocks_no_sale_although_nobody_sweeps(
         (view.reserved == 0).then_some(view)
     });
     assert_eq!(view.await.available, 5);
-    assert_eq!(books.refuses(Command::Confirm { hold }).await, Refusal::HoldExpired { hold });
+    assert_eq!(books.refuses(Command::Confirm { hold, lines: None }).await, Refusal::HoldExpired { hold });
     let done = books.does(sell(item, 5)).await;
     assert_eq!((done.items[0].available, done.items[0].reserved), (0, 0));
     books.is_clean().await;
@@ -123,7 +123,7 @@ async fn another_owners_items_and_holds_do_not_exist(
         (receive(item, 1), Refusal::ItemUnknown),
         (sell(item, 1), Refusal::ItemUnknown),
         (reserve(&[item], 1, 60).1, Refusal::ItemUnknown),
-        (Command::Confirm { hold }, Refusal::HoldUnknown { hold }),
+        (Command::Confirm { hold, lines: None }, Refusal::HoldUnknown { hold }),
         (Command::Cancel { hold }, Refusal::HoldUnknown { hold }),
         (Command::CreateItem(new_item("MINE")), Refusal::ItemUnknown),
     ] {

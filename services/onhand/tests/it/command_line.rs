@@ -52,6 +52,25 @@ async fn migrate_brings_both_databases_up_to_date_and_again_changes_nothing(
 }
 
 #[tokio::test]
+async fn a_database_that_is_named_in_parts_is_the_one_that_is_used() {
+    let stage = Stage::new(Backend::Real).await;
+    let url: reqwest::Url = stage.stock_url.parse().unwrap();
+    let parts = [
+        ("DB_HOST", url.host_str().unwrap().to_owned()),
+        ("DB_PORT", url.port().unwrap_or(5432).to_string()),
+        ("DB_USER", url.username().to_owned()),
+        ("DB_PASSWORD", url.password().unwrap_or_default().to_owned()),
+        ("DB_NAME", url.path().trim_start_matches('/').to_owned()),
+    ];
+    let mut migrate = Command::new(binary("onhand"));
+    migrate.env_clear().envs(parts).arg("migrate").current_dir(&stage.folder);
+    let output = migrate.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let audit = onhand(&stage, &["audit"]);
+    assert!(audit.status.success(), "its tables are there: {}", said(&audit));
+}
+
+#[tokio::test]
 async fn an_audit_without_tables_says_what_to_do() {
     let stage = Stage::new(Backend::Embedded).await;
     let output = onhand(&stage, &["audit"]);
@@ -79,9 +98,17 @@ async fn a_bad_setting_is_refused_at_start_and_named() {
         ("ONHAND__SUPPLIER_SYNC__SECRET_KEY", "short", "supplier_sync.secret_key"),
         ("ONHAND__HTTP__COLOUR", "red", "http.colour"),
         ("ONHAND__ONHAND__LISTEN", "0.0.0.0:0", "auth.mode"),
+        ("ONHAND__ONHAND__GRPC_LISTEN", "0.0.0.0:0", "auth.mode"),
+        ("SERVICE_PORT", "http", "SERVICE_PORT"),
+        ("DB_HOST", "127.0.0.1", "DB_USER"),
     ] {
         let mut command = Command::new(binary("onhand"));
-        command.env_clear().env("ONHAND__ONHAND__LISTEN", "127.0.0.1:0").env(variable, value);
+        let anywhere = "127.0.0.1:0";
+        command
+            .env_clear()
+            .env("ONHAND__ONHAND__LISTEN", anywhere)
+            .env("ONHAND__ONHAND__GRPC_LISTEN", anywhere);
+        command.env(variable, value);
         let output = command.current_dir(&stage.folder).output().unwrap();
         let said = said(&output);
         assert!(!output.status.success() && said.contains(key), "{variable}={value}: {said}");

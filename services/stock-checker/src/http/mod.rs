@@ -4,9 +4,12 @@
 //! they sent is read.
 
 mod compat;
+mod history;
 mod items;
 mod lists;
 mod page;
+mod parameters;
+mod transactions;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -20,25 +23,35 @@ use crate::App;
 
 /// All routes of the service.
 pub(crate) fn routes(app: App) -> OpenApiRouter {
-    items::routes().merge(lists::routes()).merge(compat::routes()).with_state(app)
+    items::routes()
+        .merge(lists::routes())
+        .merge(transactions::routes())
+        .merge(history::routes())
+        .merge(compat::routes())
+        .with_state(app)
 }
 
 /// A caller who may look: anybody but customers, who buy and do not see how much there is.
-struct Asker(Caller);
+pub(crate) struct Asker(Caller);
 
 impl<S: Send + Sync> FromRequestParts<S> for Asker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asker, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
-        caller.must_be(&[Role::Admin, Role::Brand, Role::Service, Role::Viewer])?;
-        Ok(Asker(caller))
+        Asker::of(caller)
     }
 }
 
 impl Asker {
+    /// The caller, if their role allows it.
+    pub(crate) fn of(caller: Caller) -> Result<Asker, Problem> {
+        caller.must_be(&[Role::Admin, Role::Brand, Role::Service, Role::Viewer])?;
+        Ok(Asker(caller))
+    }
+
     /// Whose items alone they see; `None` is everybody's.
-    fn owner(&self) -> Option<&str> {
+    pub(crate) fn owner(&self) -> Option<&str> {
         self.0.owner_scope()
     }
 

@@ -28,11 +28,7 @@ impl Page {
         limit: Option<u64>,
         cursor: Option<&str>,
     ) -> Result<Page, Problem> {
-        let limit = limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            let problem = Problem::new(StatusCode::BAD_REQUEST, "limit-invalid", "The limit is not right");
-            return Err(problem.detail(format!("limit must be 1 to {MAX_LIMIT}, not {limit}")));
-        }
+        let limit = self::limit(limit)?;
         let after = cursor.map(|cursor| sku(list, cursor).ok_or_else(cursor_invalid)).transpose()?;
         Ok(Page { list, limit, after })
     }
@@ -48,19 +44,38 @@ impl Page {
             found.pop();
         }
         let last = found.last().filter(|_| more);
-        let next_cursor = last.map(|last| hex::encode(format!("{} {}", self.list, last.sku)));
+        let next_cursor = last.map(|last| write_cursor(self.list, &last.sku));
         Ok(ItemPage { items: found.into_iter().map(ListedItem::from).collect(), next_cursor })
     }
 }
 
-/// The SKU that a page of this list ended with.
-fn sku(list: &str, cursor: &str) -> Option<String> {
-    let text = String::from_utf8(hex::decode(cursor).ok()?).ok()?;
-    let sku = text.strip_prefix(list)?.strip_prefix(' ')?;
-    Sku::try_from(sku.to_owned()).ok().map(String::from)
+/// How many a client asked for.
+pub(super) fn limit(limit: Option<u64>) -> Result<u64, Problem> {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "limit-invalid", "The limit is not right");
+        return Err(problem.detail(format!("limit must be 1 to {MAX_LIMIT}, not {limit}")));
+    }
+    Ok(limit)
 }
 
-fn cursor_invalid() -> Problem {
+/// A cursor for where a page of a list ended.
+pub(super) fn write_cursor(list: &str, end: &str) -> String {
+    hex::encode(format!("{list} {end}"))
+}
+
+/// Where the page of this list ended that gave the cursor; none if another list gave it.
+pub(super) fn read_cursor(list: &str, cursor: &str) -> Option<String> {
+    let text = String::from_utf8(hex::decode(cursor).ok()?).ok()?;
+    Some(text.strip_prefix(list)?.strip_prefix(' ')?.to_owned())
+}
+
+/// The SKU that a page of this list ended with.
+fn sku(list: &str, cursor: &str) -> Option<String> {
+    Sku::try_from(read_cursor(list, cursor)?).ok().map(String::from)
+}
+
+pub(super) fn cursor_invalid() -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "cursor-invalid", "The cursor is not one of this list")
         .detail("cursor must be a next_cursor that this list answered")
 }

@@ -17,8 +17,16 @@ const ED25519_PKCS8: [u8; 16] =
 /// Base64 of what stands before a public one.
 const ED25519_SPKI: &str = "MCowBQYDK2VwAyEA";
 
-const ROUTES: [&str; 5] =
-    ["/v1/items/TEA", "/v1/items/TEA/levels", "/v1/items", "/v1/low-stock?threshold=100", "/v1/overview"];
+const ROUTES: [&str; 8] = [
+    "/v1/items/TEA",
+    "/v1/items/TEA/levels",
+    "/v1/items/TEA/transactions",
+    "/v1/items/TEA/explain",
+    "/v1/items",
+    "/v1/low-stock?threshold=100",
+    "/v1/overview",
+    "/v1/transactions",
+];
 
 const OLD_ROUTES: [&str; 3] = ["/stock/product/p-TEA", "/stock/low?threshold=100", "/stock/status"];
 
@@ -33,14 +41,14 @@ fn write_public_key(file: &Path) {
     std::fs::write(file, pem).unwrap();
 }
 
-fn token(role: &str, owner: Option<&str>) -> String {
+pub(crate) fn token(role: &str, owner: Option<&str>) -> String {
     let exp = jsonwebtoken::get_current_timestamp() + 600;
     let claims = json!({"sub": "ann", "role": role, "owner": owner, "iss": "https://id.test", "aud": "onhand", "exp": exp});
     encode(&Header::new(Algorithm::EdDSA), &claims, &key()).unwrap()
 }
 
 /// A stand that asks for tokens, with `TEA` of acme's in stock.
-async fn guarded(backend: Backend) -> Stand {
+pub(crate) async fn guarded(backend: Backend) -> Stand {
     let file = std::env::temp_dir().join(format!("onhand-key-{}.pem", uuid::Uuid::new_v4()));
     write_public_key(&file);
     let settings = [
@@ -56,7 +64,7 @@ async fn guarded(backend: Backend) -> Stand {
     stand
 }
 
-async fn ask(stand: &Stand, path: &str, role: &str, owner: Option<&str>) -> Answer {
+pub(crate) async fn ask(stand: &Stand, path: &str, role: &str, owner: Option<&str>) -> Answer {
     Answer::of(stand.request(path).bearer_auth(token(role, owner)).send().await.unwrap()).await
 }
 
@@ -95,7 +103,7 @@ async fn a_brand_sees_nothing_of_anothers(#[values(Backend::Embedded, Backend::R
     for owner in [Some("bolt"), Some("ACME"), Some("acme2")] {
         for role in ["brand", "viewer"] {
             let see = async |path: &str| ask(&stand, path, role, owner).await;
-            for path in &ROUTES[..2] {
+            for path in &ROUTES[..4] {
                 assert_eq!(see(path).await.problem(), (404, "item-unknown"));
             }
             for list in ["/v1/items", "/v1/items?owner=acme", "/v1/low-stock?threshold=100&owner=acme"] {

@@ -49,7 +49,7 @@ async fn an_items_levels_are_answered_alone(#[values(Backend::Embedded, Backend:
     assert_eq!(
         body,
         json!({"id": item, "sku": "TEA", "version": version, "on_hand": 8, "available": 8, "reserved": 0,
-            "incoming": 0, "levels": null})
+            "incoming": 0, "in_transit": 0, "levels": null})
     );
     assert_eq!((&levels[0]["on_hand"], levels.as_array().unwrap().len()), (&json!(8), 1));
     let whole = stand.cached("/v1/items/TEA").await;
@@ -169,6 +169,10 @@ async fn every_route_is_described(#[values(Backend::Embedded)] backend: Backend)
         "/v1/items",
         "/v1/items/{item}",
         "/v1/items/{item}/levels",
+        "/v1/items/{item}/transactions",
+        "/v1/items/{item}/explain",
+        "/v1/transactions",
+        "/v1/transfers/{transfer}",
         "/v1/low-stock",
         "/v1/overview",
         "/stock/product/{product_id}",
@@ -184,7 +188,7 @@ async fn every_route_is_described(#[values(Backend::Embedded)] backend: Backend)
         .iter()
         .map(|parameter| &parameter["in"])
         .collect();
-    assert_eq!(parameters, ["path", "query"]);
+    assert_eq!(parameters, ["path", "query", "query", "query"]);
     let ready = stand.json("/ready").await;
     assert_eq!(ready["checks"], json!({"stock-checker/database": "ok"}), "the bus is no condition");
     assert_eq!(stand.get("/health").await.headers()[header::CONTENT_TYPE], "application/json");

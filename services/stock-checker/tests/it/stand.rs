@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Attributes, Command, Delta, HoldId, Identity, ItemId, Line, NewItem, Outside, Quantity, Sku};
+use domain::{
+    Attributes, Command, Delta, HoldId, Identity, ItemId, Line, NewItem, Outside, Quantity, Shelf, Sku,
+};
 use events::outbox::Relay;
 use events::{Bus, Message, StockUpdated, Subject, Topology};
 use ledger::{By, Done, ItemView, Migrator, Reader, Request, Writer, WriterConfig};
@@ -166,6 +168,18 @@ impl Stand {
         self.writer.submit(Request::new(command, by)).await.unwrap().outcome.unwrap()
     }
 
+    /// The same for an order.
+    pub(crate) async fn does_for(&self, command: Command, order: &str) -> Done {
+        let by = By { actor: "anna".to_owned(), role: "admin".to_owned(), owner: None };
+        let mut request = Request::new(command, by);
+        request.reference = Some(ledger::Reference { kind: "order".to_owned(), id: order.to_owned() });
+        self.writer.submit(request).await.unwrap().outcome.unwrap()
+    }
+
+    pub(crate) fn locations_changed(&self) {
+        self.writer.locations_changed();
+    }
+
     /// A new item with so many units at the first location.
     pub(crate) async fn item(&self, sku: &str, units: i64) -> ItemId {
         self.item_like(new_item(sku), units).await
@@ -181,14 +195,15 @@ impl Stand {
     }
 
     pub(crate) async fn receive(&self, item: ItemId, units: i64) -> i64 {
-        let quantity = quantity(units);
-        self.does(Command::Receive { item, location: None, quantity, expected: false }).await.items[0].version
+        let (quantity, into) = (quantity(units), Shelf::Available);
+        let receipt = Command::Receive { item, location: None, quantity, expected: false, into };
+        self.does(receipt).await.items[0].version
     }
 
     /// Sells so many; the item's version after it.
     pub(crate) async fn sell(&self, item: ItemId, units: i64) -> i64 {
-        let delta = Delta::try_from(-units).unwrap();
-        let sale = Command::Adjust { item, location: None, delta, against: Outside::Customer };
+        let (delta, shelf) = (Delta::try_from(-units).unwrap(), Shelf::Available);
+        let sale = Command::Adjust { item, location: None, delta, against: Outside::Customer, shelf };
         self.does(sale).await.items[0].version
     }
 
@@ -216,6 +231,7 @@ impl Stand {
             routing_key: row.routing_key,
             body: row.body.to_json().into(),
             traceparent: None,
+            message_type: None,
         }
     }
 
@@ -319,6 +335,7 @@ fn subject(view: ItemView) -> Subject {
         available: view.available,
         reserved: view.reserved,
         incoming: view.incoming,
+        in_transit: 0,
         levels: vec![],
     }
 }

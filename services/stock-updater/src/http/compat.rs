@@ -6,7 +6,7 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::{Command, Delta, Outside, Refusal};
+use domain::{Command, Delta, Outside, Refusal, Shelf};
 use platform::http::{Json, Path};
 use platform::problem::Problem;
 use serde::{Deserialize, Serialize};
@@ -90,8 +90,8 @@ async fn update(
         Err(Error::Refused(Refusal::ItemUnknown)) => return Err(not_found().into()),
         item => item?.id,
     };
-    let command =
-        Command::Adjust { item, location: None, delta: body.quantity, against: Outside::Adjustment };
+    let (delta, against, shelf) = (body.quantity, Outside::Adjustment, Shelf::Available);
+    let command = Command::Adjust { item, location: None, delta, against, shelf };
     let mut request = asked.request(command)?;
     request.reason = body.reason.map(Note::into_string);
     let answer = app.writer.submit(request).await.map_err(Error::from)?;

@@ -27,32 +27,32 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// What to set; what is absent stays, or is empty on a new location.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct LocationBody {
+pub(crate) struct LocationBody {
     /// On a new location only: 1 to 50 visible ASCII characters, unique. Never changes.
     #[schema(value_type = Option<String>)]
-    code: Option<Sku>,
+    pub(crate) code: Option<Sku>,
     /// Up to 200 characters; the code when absent.
     #[schema(value_type = Option<String>)]
-    name: Option<Name>,
+    pub(crate) name: Option<Name>,
     /// Up to 200 characters.
     #[schema(value_type = Option<String>)]
-    address: Option<Note>,
+    pub(crate) address: Option<Note>,
     /// Up to 100 characters.
     #[schema(value_type = Option<String>)]
-    city: Option<Note>,
+    pub(crate) city: Option<Note>,
     /// Up to 100 characters.
     #[schema(value_type = Option<String>)]
-    state: Option<Note>,
+    pub(crate) state: Option<Note>,
     /// Up to 100 characters.
     #[schema(value_type = Option<String>)]
-    country: Option<Note>,
+    pub(crate) country: Option<Note>,
     /// Up to 20 characters.
     #[schema(value_type = Option<String>)]
-    postal_code: Option<Note>,
+    pub(crate) postal_code: Option<Note>,
     /// The one with the lowest is put into and taken from first; 100 when absent.
-    priority: Option<i32>,
+    pub(crate) priority: Option<i32>,
     /// Whether stock may be put there or promised from there.
-    active: Option<bool>,
+    pub(crate) active: Option<bool>,
 }
 
 /// The longest code, in characters.
@@ -118,21 +118,9 @@ async fn create(
     State(app): State<App>,
     caller: Caller,
     key: IdempotencyKey,
-    Json(mut body): Json<LocationBody>,
+    Json(body): Json<LocationBody>,
 ) -> Result<Replayable, Error> {
-    operator(&caller)?;
-    let scope = scope(&caller, key, "POST /v1/locations", &body)?;
-    let code = body.code.take().filter(|code| code.as_str().len() <= MAX_CODE);
-    let code = code.ok_or_else(|| invalid("a new location has a code of 1 to 50 characters"))?;
-    let patch = body.patch()?;
-    let created = idempotency::once(&app.db, scope, async |tx| {
-        let id = LocationId(Uuid::now_v7());
-        let view = locations::create(tx, id, code.as_str(), patch, now()).await?;
-        Ok::<_, LocationError>(answer(StatusCode::CREATED, &view))
-    });
-    let created = created.await.map_err(|error| error.into_problem(|error| Error::from(error).into()))?;
-    app.writer.locations_changed();
-    Ok(created)
+    app.open_location(&caller, key, body).await
 }
 
 /// Change a location.
@@ -149,20 +137,55 @@ async fn update(
     Path(location): Path<String>,
     Json(body): Json<LocationBody>,
 ) -> Result<Replayable, Error> {
-    operator(&caller)?;
-    let scope = scope(&caller, key, &format!("PATCH /v1/locations/{location}"), &body)?;
-    if body.code.is_some() {
-        return Err(invalid("a location's code never changes").into());
+    app.change_location(&caller, key, &location, body).await
+}
+
+impl App {
+    /// Opens a location; answers a [`LocationView`].
+    pub(crate) async fn open_location(
+        &self,
+        caller: &Caller,
+        key: IdempotencyKey,
+        mut body: LocationBody,
+    ) -> Result<Replayable, Error> {
+        operator(caller)?;
+        let scope = scope(caller, key, "POST /v1/locations", &body)?;
+        let code = body.code.take().filter(|code| code.as_str().len() <= MAX_CODE);
+        let code = code.ok_or_else(|| invalid("a new location has a code of 1 to 50 characters"))?;
+        let patch = body.patch()?;
+        let created = idempotency::once(&self.db, scope, async |tx| {
+            let id = LocationId(Uuid::now_v7());
+            let view = locations::create(tx, id, code.as_str(), patch, now()).await?;
+            Ok::<_, LocationError>(answer(StatusCode::CREATED, &view))
+        });
+        let created = created.await.map_err(|error| error.into_problem(|error| Error::from(error).into()))?;
+        self.writer.locations_changed();
+        Ok(created)
     }
-    let patch = body.patch()?;
-    let updated = idempotency::once(&app.db, scope, async |tx| {
-        let view = locations::update(tx, &location, patch, now()).await?;
-        let view = view.ok_or_else(|| Error::from(unknown_location(&location)))?;
-        Ok::<_, Error>(answer(StatusCode::OK, &view))
-    });
-    let updated = updated.await.map_err(|error| error.into_problem(Problem::from))?;
-    app.writer.locations_changed();
-    Ok(updated)
+
+    /// Changes the location with this id or code; answers a [`LocationView`].
+    pub(crate) async fn change_location(
+        &self,
+        caller: &Caller,
+        key: IdempotencyKey,
+        location: &str,
+        body: LocationBody,
+    ) -> Result<Replayable, Error> {
+        operator(caller)?;
+        let scope = scope(caller, key, &format!("PATCH /v1/locations/{location}"), &body)?;
+        if body.code.is_some() {
+            return Err(invalid("a location's code never changes").into());
+        }
+        let patch = body.patch()?;
+        let updated = idempotency::once(&self.db, scope, async |tx| {
+            let view = locations::update(tx, location, patch, now()).await?;
+            let view = view.ok_or_else(|| Error::from(unknown_location(location)))?;
+            Ok::<_, Error>(answer(StatusCode::OK, &view))
+        });
+        let updated = updated.await.map_err(|error| error.into_problem(Problem::from))?;
+        self.writer.locations_changed();
+        Ok(updated)
+    }
 }
 
 /// To the microsecond, which is what the databases keep.

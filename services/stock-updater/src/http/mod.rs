@@ -1,12 +1,22 @@
 //! The routes: each extracts, names a command, and answers what came of it.
+//!
+//! Reading order: `instruction` (every command that clients may give) → `stock`, `transfers`, `reservations`, `items`
+//! (their bodies and routes) → `batch` (many at once) → `table` (files) → `compat` and `delta` (older clients).
 
+mod answers;
 mod audit;
+pub(crate) mod batch;
 mod compat;
-mod items;
-mod locations;
+mod delta;
+mod instruction;
+pub(crate) mod items;
+pub(crate) mod locations;
+mod names;
 mod reservations;
 mod stock;
-mod text;
+pub(crate) mod table;
+pub(crate) mod text;
+mod transfers;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -21,11 +31,12 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::App;
 use crate::error::Error;
+use answers::Change;
 
 /// Who may change stock. A brand may, of its own items.
-const MAY_CHANGE: &[Role] = &[Role::Admin, Role::Brand, Role::Service];
+pub(crate) const MAY_CHANGE: &[Role] = &[Role::Admin, Role::Brand, Role::Service];
 /// Who may look. A brand may, at its own items.
-const MAY_READ: &[Role] = &[Role::Admin, Role::Brand, Role::Service, Role::Viewer];
+pub(crate) const MAY_READ: &[Role] = &[Role::Admin, Role::Brand, Role::Service, Role::Viewer];
 /// Who may change what all brands share.
 const MAY_OPERATE: &[Role] = &[Role::Admin, Role::Service];
 
@@ -33,18 +44,22 @@ pub(crate) fn routes(app: App) -> OpenApiRouter {
     OpenApiRouter::new()
         .merge(items::routes())
         .merge(stock::routes())
+        .merge(transfers::routes())
         .merge(reservations::routes())
+        .merge(batch::routes())
+        .merge(table::routes())
         .merge(locations::routes())
         .merge(audit::routes())
         .merge(compat::routes())
+        .merge(delta::routes())
         .with_state(app)
 }
 
 /// What every change is asked with beside its body.
-struct Asked {
-    caller: Caller,
-    key: IdempotencyKey,
-    if_match: IfMatch,
+pub(crate) struct Asked {
+    pub(crate) caller: Caller,
+    pub(crate) key: IdempotencyKey,
+    pub(crate) if_match: IfMatch,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
@@ -61,7 +76,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 
 impl Asked {
     /// The request for a command, if the caller's role allows any.
-    fn request(&self, command: domain::Command) -> Result<ledger::Request, Problem> {
+    pub(crate) fn request(&self, command: domain::Command) -> Result<ledger::Request, Problem> {
         self.caller.must_be(MAY_CHANGE)?;
         let mut request = ledger::Request::new(command, by(&self.caller));
         request.key.clone_from(&self.key.0);
@@ -80,7 +95,7 @@ fn operator(caller: &Caller) -> Result<(), Problem> {
     }
 }
 
-fn by(caller: &Caller) -> By {
+pub(crate) fn by(caller: &Caller) -> By {
     By {
         actor: caller.actor.clone(),
         role: caller.role.as_str().to_owned(),
@@ -109,8 +124,8 @@ impl IntoResponse for Recorded {
             [] | [_, _, ..] => None,
         };
         let response = match version {
-            Some(version) => (self.status, version, Json(self.done)).into_response(),
-            None => (self.status, Json(self.done)).into_response(),
+            Some(version) => (self.status, version, Json(Change::from(self.done))).into_response(),
+            None => (self.status, Json(Change::from(self.done))).into_response(),
         };
         replayable(response, self.replayed)
     }
@@ -142,7 +157,7 @@ impl App {
     }
 }
 
-fn unknown_location(name: &str) -> Problem {
+pub(crate) fn unknown_location(name: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "location-unknown", "There is no such location")
         .detail(format!("there is no location with the id or code {name:?}"))
 }

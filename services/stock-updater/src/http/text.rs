@@ -11,7 +11,7 @@ const MAX_NOTE: usize = 500;
 /// A reason or an address: at most 500 characters, no control characters.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(try_from = "String")]
-pub(super) struct Note(String);
+pub(crate) struct Note(String);
 
 impl TryFrom<String> for Note {
     type Error = String;
@@ -28,7 +28,7 @@ impl TryFrom<String> for Note {
 }
 
 impl Note {
-    pub(super) fn into_string(self) -> String {
+    pub(crate) fn into_string(self) -> String {
         self.0
     }
 
@@ -46,7 +46,7 @@ impl Note {
 /// Another system's thing that a change is about, such as `{"type": "order", "id": "834523"}`.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ReferenceBody {
+pub(crate) struct ReferenceBody {
     /// What kind of thing it is: 1 to 100 visible ASCII characters.
     #[serde(rename = "type")]
     #[schema(value_type = String)]

@@ -38,20 +38,22 @@ fn garbage() -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).chain([deep]).collect()
 }
 
+/// What no quantity is.
+const NUMBERS: [&str; 10] = [
+    "0",
+    "1000000000001",
+    "9223372036854775807",
+    "9007199254740993",
+    "1.5",
+    "1e3",
+    "\"5\"",
+    "null",
+    "true",
+    "-0.0",
+];
+
 fn numbers(field: &str) -> Vec<String> {
-    let bad = [
-        "0",
-        "1000000000001",
-        "9223372036854775807",
-        "9007199254740993",
-        "1.5",
-        "1e3",
-        "\"5\"",
-        "null",
-        "true",
-        "-0.0",
-    ];
-    bad.iter().map(|number| format!("{{\"{field}\": {number}, \"reason\": \"x\"}}")).collect()
+    NUMBERS.iter().map(|number| format!("{{\"{field}\": {number}, \"reason\": \"x\"}}")).collect()
 }
 
 #[rstest]
@@ -61,9 +63,16 @@ async fn bad_input_is_a_problem_on_every_route_and_changes_nothing(
 ) {
     let shop = open(backend).await;
     shop.item("TEA", 5).await;
+    shop.item("OTHER", 5).await;
     let hold =
         shop.post("/v1/reservations", json!({"lines": [{"item": "TEA", "quantity": 1}]})).await.is(201);
     let hold = hold["reservation"]["reservation_id"].as_str().unwrap().to_owned();
+    shop.post("/v1/locations", json!({"code": "back", "priority": 900})).await.is(201);
+    let ship = json!({"from": "main", "to": "back", "lines": [{"item": "TEA", "quantity": 1}]});
+    let sent = shop.post("/v1/transfers", ship).await.is(201);
+    let sent = sent["transfer"]["transfer_id"].as_str().unwrap();
+    let [arrive, lose] = ["receive", "losses"].map(|what| format!("/v1/transfers/{sent}/{what}"));
+    let [confirm, extend] = ["confirm", "extend"].map(|what| format!("/v1/reservations/{hold}/{what}"));
     let all = async || {
         let held = shop.get(&format!("/v1/reservations/{hold}")).await.is(200);
         let locations = shop.get("/v1/locations").await.is(200);
@@ -75,13 +84,24 @@ async fn bad_input_is_a_problem_on_every_route_and_changes_nothing(
         (Method::POST, "/v1/items", new_items()),
         (Method::PATCH, "/v1/items/TEA", patches()),
         (Method::POST, "/v1/items/TEA/receipts", receipts()),
-        (Method::POST, "/v1/items/TEA/adjustments", numbers("delta")),
+        (Method::POST, "/v1/items/TEA/returns", receipts()),
+        (Method::POST, "/v1/items/TEA/adjustments", adjustments()),
+        (Method::POST, "/v1/items/TEA/moves", moves()),
+        (Method::POST, "/v1/items/TEA/stocktakes", stocktakes()),
+        (Method::POST, "/v1/transfers", transfers()),
+        (Method::POST, &arrive, parts()),
+        (Method::POST, &lose, parts()),
         (Method::POST, "/v1/reservations", reservations()),
+        (Method::POST, &confirm, parts()),
+        (Method::POST, &extend, numbers("ttl_seconds")),
+        (Method::POST, "/api/v1/inventories", deltas()),
         (Method::POST, "/v1/locations", locations()),
         (Method::PATCH, "/v1/locations/main", locations()),
     ];
     for (method, path, bodies) in &routes {
-        for body in garbage().iter().chain(bodies) {
+        // Without a body these take all there is.
+        let optional = [&arrive, &lose, &confirm].iter().any(|optional| optional == path);
+        for body in garbage().iter().chain(bodies).filter(|body| !(optional && body.is_empty())) {
             refused(&shop, method, path, body).await;
         }
         let plain = shop.request(method.clone(), path).header("content-type", "text/plain").body("{}");
@@ -92,11 +112,19 @@ async fn bad_input_is_a_problem_on_every_route_and_changes_nothing(
         let large = shop.request(method.clone(), path).header("content-type", "application/json").body(large);
         assert_eq!(shop.send(large).await.status, 413, "{path}");
     }
-    for what in ["confirm", "cancel"] {
+    for (of, what) in [
+        ("reservations", "confirm"),
+        ("reservations", "cancel"),
+        ("reservations", "extend"),
+        ("transfers", "receive"),
+        ("transfers", "losses"),
+    ] {
         for id in ["x", "00000000-0000-0000-0000-000000000000", "%00"] {
-            let answer =
-                shop.send(shop.request(Method::POST, &format!("/v1/reservations/{id}/{what}"))).await;
-            assert!(answer.status.is_client_error(), "{id}/{what}: {answer:?}");
+            let path = format!("/v1/{of}/{id}/{what}");
+            let body = json!({"ttl_seconds": 60});
+            let request = shop.request(Method::POST, &path);
+            let answer = shop.send(if what == "extend" { request.json(&body) } else { request }).await;
+            assert!(answer.status.is_client_error(), "{path}: {answer:?}");
         }
     }
     assert_eq!(all().await, before, "something was changed");
@@ -144,6 +172,109 @@ fn receipts() -> Vec<String> {
         json!({"quantity": 1, "reason": "x".repeat(501)}).to_string(),
         json!({"quantity": 1, "reference": {"type": "order"}}).to_string(),
         json!({"quantity": 1, "reference": {"type": "", "id": "1"}}).to_string(),
+    ]);
+    bodies
+}
+
+fn adjustments() -> Vec<String> {
+    let mut bodies = numbers("delta");
+    bodies.extend([
+        json!({"delta": -1}).to_string(),
+        json!({"delta": -1, "reason": "x", "state": "reserved"}).to_string(),
+        json!({"delta": -1, "reason": "x", "state": "damaged"}).to_string(),
+        json!({"delta": -1_000_000_000_001i64, "reason": "x"}).to_string(),
+    ]);
+    bodies
+}
+
+fn moves() -> Vec<String> {
+    let body = |from: &str, to: &str, quantity: &str| {
+        format!("{{\"location\": \"main\", \"from\": \"{from}\", \"to\": \"{to}\", \"quantity\": {quantity}}}")
+    };
+    let mut bodies: Vec<String> =
+        NUMBERS.iter().map(|number| body("available", "damaged", number)).collect();
+    bodies.extend([
+        body("available", "available", "1"),
+        body("available", "reserved", "1"),
+        body("in_transit", "available", "1"),
+        body("damaged", "available", "1"),
+        json!({"from": "available", "to": "damaged", "quantity": 1}).to_string(),
+        json!({"location": "nowhere", "from": "available", "to": "damaged", "quantity": 1}).to_string(),
+    ]);
+    bodies
+}
+
+fn stocktakes() -> Vec<String> {
+    let body = |counted: &str| format!("{{\"location\": \"main\", \"counted\": {counted}}}");
+    // That nothing lies there can be counted.
+    let bad = NUMBERS.iter().filter(|number| **number != "0");
+    let mut bodies: Vec<String> = bad.map(|number| body(number)).collect();
+    bodies.extend([
+        body("-1"),
+        json!({"counted": 1}).to_string(),
+        json!({"location": "nowhere", "counted": 1}).to_string(),
+        json!({"location": "main", "counted": 1, "version": 99}).to_string(),
+        json!({"location": "main", "counted": 1, "version": 0}).to_string(),
+        json!({"location": "main", "counted": 1, "version": "2"}).to_string(),
+        json!({"location": "main", "counted": 1, "state": "incoming"}).to_string(),
+    ]);
+    bodies
+}
+
+fn transfers() -> Vec<String> {
+    let line = json!({"item": "TEA", "quantity": 1});
+    let body = |from: &str, to: &str, lines: Value| json!({"from": from, "to": to, "lines": lines});
+    [
+        body("main", "main", json!([line])),
+        body("nowhere", "back", json!([line])),
+        body("main", "nowhere", json!([line])),
+        body("main", "", json!([line])),
+        body("main", "back", json!([])),
+        body("main", "back", json!(vec![line.clone(); 501])),
+        body("main", "back", json!(vec![line.clone(); 10_001])),
+        body("main", "back", json!([{"item": "NOPE", "quantity": 1}])),
+        body("main", "back", json!([{"item": "TEA", "quantity": 0}])),
+        body("main", "back", json!([{"item": "TEA", "quantity": 1.5}])),
+        body("main", "back", json!([{"item": "TEA", "quantity": 2}, {"item": "TEA", "quantity": 2}])),
+        json!({"from": "main", "lines": [line]}),
+        json!({"from": "main", "to": "back", "lines": [line], "transfer_id": "x"}),
+    ]
+    .iter()
+    .map(Value::to_string)
+    .collect()
+}
+
+/// Parts of a hold, or of a transfer, on one unit.
+fn parts() -> Vec<String> {
+    let line = |item: &str, quantity: i64| json!({"item": item, "quantity": quantity});
+    [
+        json!({"lines": []}),
+        json!({"lines": null, "all": true}),
+        json!({"lines": [line("TEA", 2)]}),
+        json!({"lines": [line("TEA", 1), line("TEA", 1)]}),
+        json!({"lines": [line("TEA", 0)]}),
+        json!({"lines": [line("NOPE", 1)]}),
+        json!({"lines": [line("OTHER", 1)]}),
+        json!({"lines": vec![line("TEA", 1); 501]}),
+        json!({"lines": [{"item": "TEA"}]}),
+        json!({"lines": [{"item": "TEA", "quantity": 1, "location": "main"}]}),
+    ]
+    .iter()
+    .map(Value::to_string)
+    .collect()
+}
+
+fn deltas() -> Vec<String> {
+    let mut bodies: Vec<String> =
+        NUMBERS.iter().map(|number| format!("{{\"SKU\": \"TEA\", \"deltaQuantity\": {number}}}")).collect();
+    bodies.extend([
+        json!({"SKU": "", "deltaQuantity": 1}).to_string(),
+        json!({"SKU": "a b", "deltaQuantity": 1}).to_string(),
+        json!({"SKU": "TEA", "sku": "TEA", "deltaQuantity": 1}).to_string(),
+        json!({"SKU": "TEA", "deltaQuantity": 1, "change": 1}).to_string(),
+        json!({"SKU": "TEA", "deltaQuantity": -99}).to_string(),
+        json!({"SKU": "NOPE", "deltaQuantity": -1}).to_string(),
+        json!({"SKU": "TEA"}).to_string(),
     ]);
     bodies
 }

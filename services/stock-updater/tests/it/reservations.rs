@@ -119,3 +119,55 @@ async fn many_lines_are_held_together_or_not_at_all(
     let twice = json!({"lines": [{"item": "TEA", "quantity": 2}, {"item": "TEA", "quantity": 2}]});
     shop.post("/v1/reservations", twice).await.is_problem(409, "not-enough");
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_reservation_is_handed_over_and_the_rest_stays_held(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let shop = open(backend).await;
+    shop.item("TEA", 5).await;
+    shop.item("CUP", 5).await;
+    let lines = json!({"lines": [{"item": "TEA", "quantity": 4}, {"item": "CUP", "quantity": 1}]});
+    let made = shop.post("/v1/reservations", lines).await.is(201);
+    let id = made["reservation"]["reservation_id"].as_str().unwrap();
+    let confirm = format!("/v1/reservations/{id}/confirm");
+    let part = |item: &str, quantity: i64| json!({"lines": [{"item": item, "quantity": quantity}]});
+    let first = shop.post_keyed("k", &confirm, part("TEA", 3)).await;
+    assert_eq!(first.text, shop.post_keyed("k", &confirm, part("TEA", 3)).await.text);
+    let first = first.is(200);
+    let tea = first["items"].as_array().unwrap().iter().find(|item| item["sku"] == "TEA").unwrap();
+    assert_eq!((&tea["on_hand"], &tea["reserved"]), (&json!(2), &json!(1)));
+    let problem = shop.post(&confirm, part("TEA", 2)).await.is_problem(409, "part-too-large");
+    assert_eq!((&problem["requested"], &problem["held"]), (&json!(2), &json!(1)));
+    shop.item("POT", 1).await;
+    shop.post(&confirm, part("POT", 1)).await.is_problem(404, "reservation-line-unknown");
+    shop.post(&confirm, json!({"lines": []})).await.is_problem(422, "no-lines");
+    let read = shop.get(&format!("/v1/reservations/{id}")).await.is(200);
+    assert_eq!((&read["status"], &read["lines"][0]["confirmed"]), (&json!("open"), &json!(3)));
+    shop.send(shop.request(Method::POST, &format!("/v1/reservations/{id}/cancel"))).await.is(200);
+    assert_eq!((shop.available("TEA").await, shop.available("CUP").await), (2, 5));
+    assert_eq!(shop.get("/v1/audit").await.is(200)["clean"], true);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_is_made_to_last_longer_and_never_shorter(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let shop = open(backend).await;
+    shop.item("TEA", 5).await;
+    let made = shop.post("/v1/reservations", one("TEA", 3)).await.is(201);
+    let id = made["reservation"]["reservation_id"].as_str().unwrap();
+    let extend = async |seconds: i64| {
+        shop.post(&format!("/v1/reservations/{id}/extend"), json!({"ttl_seconds": seconds})).await
+    };
+    let longer = extend(86_400).await.is(200)["reservation"]["expires_at"].clone();
+    assert!(longer.as_str() > made["reservation"]["expires_at"].as_str(), "{longer}");
+    assert_eq!(extend(60).await.is(200)["reservation"]["expires_at"], longer);
+    for seconds in [0, -1, 315_360_000] {
+        extend(seconds).await.is_problem(422, "duration-out-of-range");
+    }
+    shop.send(shop.request(Method::POST, &format!("/v1/reservations/{id}/cancel"))).await.is(200);
+    extend(86_400).await.is_problem(409, "reservation-cancelled");
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ::events::{Bus, Delivery, Envelope, Event, Handler, Message, Subscription, Topology, Verdict};
 use async_trait::async_trait;
 use platform::config::Config;
+use platform::hosting::Listeners;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::{Backend, Stage, eventually};
@@ -21,6 +22,8 @@ pub(crate) struct Shop {
     pub(crate) token: Option<String>,
     http: reqwest::Client,
     base: String,
+    /// For gRPC.
+    pub(crate) calls_url: String,
     heard: Arc<Mutex<Vec<Envelope>>>,
     stop: CancellationToken,
 }
@@ -99,9 +102,13 @@ pub(crate) async fn open_with(backend: Backend, adjust: impl FnOnce(Config) -> C
     let service = stock_updater::service(&config, Arc::clone(&bus)).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
+    let calls = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let calls_url = format!("http://{}", calls.local_addr().unwrap());
+    let listeners = Listeners { http: listener, grpc: Some(calls) };
     let running = stop.clone();
-    tokio::spawn(async move { platform::hosting::serve(listener, &config, vec![service], running).await });
-    let shop = Shop { _stage: stage, bus, token: None, http: reqwest::Client::new(), base, heard, stop };
+    tokio::spawn(async move { platform::hosting::serve(listeners, &config, vec![service], running).await });
+    let http = reqwest::Client::new();
+    let shop = Shop { _stage: stage, bus, token: None, http, base, calls_url, heard, stop };
     eventually("ready", LIMIT, async || {
         let answer = shop.http.get(format!("{}/ready", shop.base)).send().await.ok()?;
         answer.status().is_success().then_some(())
@@ -165,7 +172,12 @@ impl Shop {
             routing_key: routing_key.to_owned(),
             body: body.into(),
             traceparent: None,
+            message_type: None,
         };
+        self.publish_message(message).await;
+    }
+
+    pub(crate) async fn publish_message(&self, message: Message) {
         eventually("the bus takes it", LIMIT, async || {
             let taken = self.bus.publish(vec![message.clone()]).await;
             taken.into_iter().all(|taken| taken.is_ok()).then_some(())

@@ -1,5 +1,6 @@
 //! The hot statements on PostgreSQL: arrays bound in binary, one statement a step.
 
+mod rare;
 mod record;
 
 use domain::Timestamp;
@@ -8,16 +9,9 @@ use uuid::Uuid;
 
 pub(super) use record::record;
 
-use super::connection::StoreError;
-use super::rows::{HoldRow, ItemRow, LocationRow, StoredKey};
-
-/// An item with one of its levels.
-const ITEM: &str = "i.id, i.product_id, i.variant_id, i.sku, i.name, i.owner, i.supplier_id, i.reorder_point, \
-     i.reorder_quantity, i.is_active, i.version, i.updated_at, l.warehouse_id, l.available_quantity AS available, \
-     l.reserved_quantity AS reserved, l.damaged_quantity AS damaged, l.quality_control_quantity AS quality_control, \
-     l.incoming_quantity AS incoming";
-const LEVELS: &str = "LEFT JOIN inventory_locations l ON l.inventory_item_id = i.id";
-const HOLD: &str = "id, inventory_item_id, warehouse_id, quantity, status, expires_at";
+use super::columns::{HOLD, ITEM, LEVELS, MOVED, TRANSFER};
+use super::connection::{Span, StoreError};
+use super::rows::{HoldRow, ItemRow, LocationRow, MovedRow, StoredKey, TransferRow};
 
 /// A statement without parameters or rows, not prepared: one round trip.
 pub(super) async fn run(pg: &mut PgConnection, statement: &'static str) -> Result<(), StoreError> {
@@ -30,9 +24,34 @@ pub(super) async fn locations(pg: &mut PgConnection) -> Result<Vec<LocationRow>,
     Ok(sqlx::query_as(sql).fetch_all(pg).await?)
 }
 
-pub(super) async fn items_of(pg: &mut PgConnection, holds: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
-    let sql = "SELECT DISTINCT inventory_item_id FROM inventory_reservations WHERE id = ANY($1)";
-    Ok(sqlx::query_scalar(sql).bind(holds).fetch_all(pg).await?)
+/// The items that holds and transfers are about.
+pub(super) async fn items_of(
+    pg: &mut PgConnection,
+    holds: &[Uuid],
+    transfers: &[Uuid],
+) -> Result<Vec<Uuid>, StoreError> {
+    let sql = "SELECT inventory_item_id FROM inventory_reservations WHERE id = ANY($1)
+               UNION SELECT inventory_item_id FROM inventory_transfers WHERE id = ANY($2)";
+    Ok(sqlx::query_scalar(sql).bind(holds).bind(transfers).fetch_all(pg).await?)
+}
+
+pub(super) async fn transfers(pg: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<TransferRow>, StoreError> {
+    let sql = format!(
+        "SELECT {TRANSFER} FROM inventory_transfers WHERE id = ANY($1) ORDER BY id, inventory_item_id"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(ids).fetch_all(pg).await?)
+}
+
+/// What came to each state of an item at a location in some versions, and left it. Not what counts found: a
+/// difference that was found once is not found again.
+pub(super) async fn moved(pg: &mut PgConnection, span: &Span) -> Result<Vec<MovedRow>, StoreError> {
+    Ok(sqlx::query_as(MOVED)
+        .bind(span.item)
+        .bind(span.location)
+        .bind(span.after)
+        .bind(span.up_to)
+        .fetch_all(pg)
+        .await?)
 }
 
 /// `NO KEY`: rows that refer to an item may be written meanwhile, changes of the item may not.
@@ -68,7 +87,7 @@ pub(super) async fn items(
 }
 
 /// As many columns as [`ITEM`] has.
-const NOTHING: &str = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+const NOTHING: &str = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
      NULL, NULL";
 
 pub(super) async fn holds(pg: &mut PgConnection, holds: &[Uuid]) -> Result<Vec<HoldRow>, StoreError> {

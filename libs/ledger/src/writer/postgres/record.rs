@@ -1,12 +1,11 @@
 //! What a batch came to, written set by set.
 
-use domain::{Item, Timestamp};
 use events::outbox::Parcel;
 use sqlx::PgConnection;
 
-use super::run;
+use super::{rare, run};
 use crate::writer::connection::StoreError;
-use crate::writer::recording::{LedgerRow, LevelRow, Recording};
+use crate::writer::recording::{HoldRow, LedgerRow, Recording};
 
 /// Writes all of it: what most batches have in one statement, which then is the transaction; what few have in one
 /// each, before it. `begun`: the transaction is open already.
@@ -15,24 +14,17 @@ pub(in crate::writer) async fn record(
     recording: &Recording,
     begun: bool,
 ) -> Result<(), StoreError> {
-    let Recording { created, attributes, new_levels, ledger, keys, at, .. } = recording;
-    let rare = !(created.is_empty() && attributes.is_empty() && new_levels.is_empty());
-    if rare && !begun {
+    let several = begun || rare::any(recording);
+    if several && !begun {
         run(pg, "BEGIN").await?;
     }
-    if !created.is_empty() {
-        insert_items(pg, created, *at).await?;
+    if several {
+        rare::write(pg, recording).await?;
     }
-    if !attributes.is_empty() {
-        update_attributes(pg, attributes).await?;
-    }
-    if !new_levels.is_empty() {
-        insert_levels(pg, new_levels, *at).await?;
-    }
-    if !(ledger.is_empty() && keys.is_empty()) {
+    if !(recording.ledger.is_empty() && recording.keys.is_empty()) {
         write(pg, recording).await?;
     }
-    if rare || begun {
+    if several {
         run(pg, "COMMIT").await?;
     }
     Ok(())
@@ -46,49 +38,54 @@ pub(in crate::writer) async fn record(
 const WRITE: &str = "
 WITH items AS (
     UPDATE inventory_items i SET version = n.version, total_quantity = n.total, available_quantity = n.available,
-        reserved_quantity = n.reserved, incoming_quantity = n.incoming, updated_at = $1
+        reserved_quantity = n.reserved, incoming_quantity = n.incoming, in_transit_quantity = n.in_transit,
+        updated_at = $1
     FROM (SELECT unnest($2::uuid[]) AS item, unnest($3::bigint[]) AS version, unnest($4::bigint[]) AS total,
-        unnest($5::bigint[]) AS available, unnest($6::bigint[]) AS reserved, unnest($7::bigint[]) AS incoming) AS n
+        unnest($5::bigint[]) AS available, unnest($6::bigint[]) AS reserved, unnest($7::bigint[]) AS incoming,
+        unnest($8::bigint[]) AS in_transit) AS n
     WHERE i.id = n.item RETURNING 1
 ), first AS (
     SELECT count(*) FROM items
 ), levels AS (
     UPDATE inventory_locations l SET available_quantity = n.available, reserved_quantity = n.reserved,
         damaged_quantity = n.damaged, quality_control_quantity = n.quality_control,
-        incoming_quantity = n.incoming, updated_at = $1
-    FROM first, (SELECT unnest($8::uuid[]) AS item, unnest($9::uuid[]) AS location, unnest($10::bigint[]) AS
-        available, unnest($11::bigint[]) AS reserved, unnest($12::bigint[]) AS damaged, unnest($13::bigint[]) AS
-        quality_control, unnest($14::bigint[]) AS incoming) AS n
+        incoming_quantity = n.incoming, in_transit_quantity = n.in_transit, updated_at = $1
+    FROM first, (SELECT unnest($9::uuid[]) AS item, unnest($10::uuid[]) AS location,
+        unnest($11::bigint[]) AS available, unnest($12::bigint[]) AS reserved, unnest($13::bigint[]) AS damaged,
+        unnest($14::bigint[]) AS quality_control, unnest($15::bigint[]) AS incoming,
+        unnest($16::bigint[]) AS in_transit) AS n
     WHERE l.inventory_item_id = n.item AND l.warehouse_id = n.location
-), held AS (
-    INSERT INTO inventory_reservations (id, inventory_item_id, warehouse_id, quantity, expires_at, reference_type,
-        reference_id, created_by, status, created_at, updated_at)
-    SELECT unnest($15::uuid[]), unnest($16::uuid[]), unnest($17::uuid[]), unnest($18::bigint[]),
-        unnest($19::timestamptz[]), unnest($20::text[]), unnest($21::text[]), unnest($22::text[]), 'open', $1, $1
-        FROM first
-), ended AS (
-    UPDATE inventory_reservations r SET status = n.status, updated_at = $1
-    FROM first, (SELECT unnest($23::uuid[]) AS hold, unnest($24::uuid[]) AS item, unnest($25::uuid[]) AS location,
-        unnest($26::text[]) AS status) AS n
+), new_holds AS (
+    INSERT INTO inventory_reservations (id, inventory_item_id, warehouse_id, quantity, confirmed_quantity, status,
+        expires_at, reference_type, reference_id, created_by, created_at, updated_at)
+    SELECT unnest($17::uuid[]), unnest($18::uuid[]), unnest($19::uuid[]), unnest($20::bigint[]),
+        unnest($21::bigint[]), unnest($22::text[]), unnest($23::timestamptz[]), unnest($24::text[]),
+        unnest($25::text[]), unnest($26::text[]), $1, $1 FROM first
+), holds AS (
+    UPDATE inventory_reservations r SET confirmed_quantity = n.confirmed, status = n.status,
+        expires_at = n.expires_at, updated_at = $1
+    FROM first, (SELECT unnest($27::uuid[]) AS hold, unnest($28::uuid[]) AS item, unnest($29::uuid[]) AS location,
+        unnest($30::bigint[]) AS confirmed, unnest($31::text[]) AS status,
+        unnest($32::timestamptz[]) AS expires_at) AS n
     WHERE r.id = n.hold AND r.inventory_item_id = n.item AND r.warehouse_id = n.location
 ), ledger AS (
     INSERT INTO inventory_transactions (inventory_item_id, version, kind, quantity, from_place, from_warehouse_id,
-        to_place, to_warehouse_id, reservation_id, reason, reference_type, reference_id, created_by, role,
-        command_id, attributes, recorded_at)
-    SELECT unnest($27::uuid[]), unnest($28::bigint[]), unnest($29::text[]), unnest($30::bigint[]),
-        unnest($31::text[]), unnest($32::uuid[]), unnest($33::text[]), unnest($34::uuid[]), unnest($35::uuid[]),
-        unnest($36::text[]), unnest($37::text[]), unnest($38::text[]), unnest($39::text[]), unnest($40::text[]),
-        unnest($41::uuid[]), unnest($42::text[]), $1 FROM first
+        to_place, to_warehouse_id, reservation_id, transfer_id, reason, reference_type, reference_id, created_by,
+        role, command_id, attributes, recorded_at)
+    SELECT unnest($33::uuid[]), unnest($34::bigint[]), unnest($35::text[]), unnest($36::bigint[]),
+        unnest($37::text[]), unnest($38::uuid[]), unnest($39::text[]), unnest($40::uuid[]), unnest($41::uuid[]),
+        unnest($42::uuid[]), unnest($43::text[]), unnest($44::text[]), unnest($45::text[]), unnest($46::text[]),
+        unnest($47::text[]), unnest($48::uuid[]), unnest($49::text[]), $1 FROM first
 ), keys AS (
     INSERT INTO idempotency_keys (scope, key, fingerprint, command_id, answer, created_at)
-    SELECT unnest($43::text[]), unnest($44::text[]), unnest($45::text[]), unnest($46::uuid[]), unnest($47::text[]),
+    SELECT unnest($50::text[]), unnest($51::text[]), unnest($52::text[]), unnest($53::uuid[]), unnest($54::text[]),
         $1 FROM first
 )
-INSERT INTO outbox (messages, packed, created_at) SELECT $48::bigint, $49::bytea, $1 FROM first WHERE $48::bigint >
-    0";
+INSERT INTO outbox (messages, packed, created_at)
+SELECT $55::bigint, $56::bytea, $1 FROM first WHERE $55::bigint > 0";
 
 /// One column of the rows, as an array to bind.
-fn column<'a, R, T>(rows: &'a [R], field: impl Fn(&'a R) -> T) -> Vec<T> {
+pub(super) fn column<'a, R, T>(rows: &'a [R], field: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(field).collect()
 }
 
@@ -103,13 +100,15 @@ async fn write(pg: &mut PgConnection, recording: &Recording) -> Result<(), Store
         .bind(column(totals, |row| row.level.available))
         .bind(column(totals, |row| row.level.reserved))
         .bind(column(totals, |row| row.level.incoming))
+        .bind(column(totals, |row| row.level.in_transit))
         .bind(column(levels, |row| row.item.0))
         .bind(column(levels, |row| row.location.0))
         .bind(column(levels, |row| row.level.available))
         .bind(column(levels, |row| row.level.reserved))
         .bind(column(levels, |row| row.level.damaged))
         .bind(column(levels, |row| row.level.quality_control))
-        .bind(column(levels, |row| row.level.incoming));
+        .bind(column(levels, |row| row.level.incoming))
+        .bind(column(levels, |row| row.level.in_transit));
     bind_ledger(bind_holds(query, recording), &recording.ledger)
         .bind(column(keys, |row| row.scope.as_str()))
         .bind(column(keys, |row| row.key.as_str()))
@@ -126,20 +125,25 @@ async fn write(pg: &mut PgConnection, recording: &Recording) -> Result<(), Store
 type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 fn bind_holds<'q>(query: Query<'q>, recording: &'q Recording) -> Query<'q> {
-    let Recording { holds, ended, .. } = recording;
+    let Recording { new_holds, holds, .. } = recording;
+    let made = |row: &'q HoldRow| row.cause.as_deref();
     query
+        .bind(column(new_holds, |row| row.hold.0))
+        .bind(column(new_holds, |row| row.line.item.0))
+        .bind(column(new_holds, |row| row.line.location.0))
+        .bind(column(new_holds, |row| row.line.quantity))
+        .bind(column(new_holds, |row| row.line.confirmed))
+        .bind(column(new_holds, |row| row.line.status.as_str()))
+        .bind(column(new_holds, |row| row.line.expires_at))
+        .bind(column(new_holds, move |row| made(row)?.reference_type.as_deref()))
+        .bind(column(new_holds, move |row| made(row)?.reference_id.as_deref()))
+        .bind(column(new_holds, move |row| Some(made(row)?.actor.as_str())))
         .bind(column(holds, |row| row.hold.0))
-        .bind(column(holds, |row| row.item.0))
-        .bind(column(holds, |row| row.location.0))
-        .bind(column(holds, |row| row.quantity))
-        .bind(column(holds, |row| row.expires_at))
-        .bind(column(holds, |row| row.cause.reference_type.as_deref()))
-        .bind(column(holds, |row| row.cause.reference_id.as_deref()))
-        .bind(column(holds, |row| row.cause.actor.as_str()))
-        .bind(column(ended, |row| row.hold.0))
-        .bind(column(ended, |row| row.item.0))
-        .bind(column(ended, |row| row.location.0))
-        .bind(column(ended, |row| row.status.as_str()))
+        .bind(column(holds, |row| row.line.item.0))
+        .bind(column(holds, |row| row.line.location.0))
+        .bind(column(holds, |row| row.line.confirmed))
+        .bind(column(holds, |row| row.line.status.as_str()))
+        .bind(column(holds, |row| row.line.expires_at))
 }
 
 fn bind_ledger<'q>(query: Query<'q>, ledger: &'q [LedgerRow]) -> Query<'q> {
@@ -153,6 +157,7 @@ fn bind_ledger<'q>(query: Query<'q>, ledger: &'q [LedgerRow]) -> Query<'q> {
         .bind(column(ledger, |row| row.to.map(|place| place.word())))
         .bind(column(ledger, |row| row.to.and_then(|place| place.location()).map(|id| id.0)))
         .bind(column(ledger, |row| row.hold.map(|id| id.0)))
+        .bind(column(ledger, |row| row.transfer.map(|id| id.0)))
         .bind(column(ledger, |row| row.cause.reason.as_deref()))
         .bind(column(ledger, |row| row.cause.reference_type.as_deref()))
         .bind(column(ledger, |row| row.cause.reference_id.as_deref()))
@@ -160,71 +165,4 @@ fn bind_ledger<'q>(query: Query<'q>, ledger: &'q [LedgerRow]) -> Query<'q> {
         .bind(column(ledger, |row| row.cause.role.as_str()))
         .bind(column(ledger, |row| row.cause.command_id))
         .bind(column(ledger, |row| row.attributes.as_deref()))
-}
-
-async fn insert_items(pg: &mut PgConnection, items: &[Item], at: Timestamp) -> Result<(), StoreError> {
-    let sql = "INSERT INTO inventory_items (id, product_id, variant_id, sku, name, owner, supplier_id, reorder_point,
-                   reorder_quantity, is_active, version, total_quantity, available_quantity, reserved_quantity,
-                   incoming_quantity, created_at, updated_at)
-               SELECT *, $1, $1 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                   $8::text[], $9::bigint[], $10::bigint[], $11::bool[], $12::bigint[], $13::bigint[],
-                   $14::bigint[], $15::bigint[], $16::bigint[])";
-    sqlx::query(sql)
-        .bind(at)
-        .bind(column(items, |item| item.identity.id.0))
-        .bind(column(items, |item| item.identity.product_id.as_str()))
-        .bind(column(items, |item| item.identity.variant_id.as_ref().map(|text| text.as_str())))
-        .bind(column(items, |item| item.identity.sku.as_str()))
-        .bind(column(items, |item| item.attributes.name.as_str()))
-        .bind(column(items, |item| item.identity.owner.as_str()))
-        .bind(column(items, |item| item.attributes.supplier.as_ref().map(|text| text.as_str())))
-        .bind(column(items, |item| item.attributes.reorder_point))
-        .bind(column(items, |item| item.attributes.reorder_quantity))
-        .bind(column(items, |item| item.attributes.active))
-        .bind(column(items, |item| item.version))
-        .bind(column(items, |item| item.total().on_hand()))
-        .bind(column(items, |item| item.total().available))
-        .bind(column(items, |item| item.total().reserved))
-        .bind(column(items, |item| item.total().incoming))
-        .execute(pg)
-        .await?;
-    Ok(())
-}
-
-async fn update_attributes(pg: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {
-    let sql = "UPDATE inventory_items i SET name = n.name, supplier_id = n.supplier, reorder_point = n.point,
-                   reorder_quantity = n.quantity, is_active = n.active
-               FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bool[])
-                   AS n(item, name, supplier, point, quantity, active)
-               WHERE i.id = n.item";
-    sqlx::query(sql)
-        .bind(column(items, |item| item.identity.id.0))
-        .bind(column(items, |item| item.attributes.name.as_str()))
-        .bind(column(items, |item| item.attributes.supplier.as_ref().map(|text| text.as_str())))
-        .bind(column(items, |item| item.attributes.reorder_point))
-        .bind(column(items, |item| item.attributes.reorder_quantity))
-        .bind(column(items, |item| item.attributes.active))
-        .execute(pg)
-        .await?;
-    Ok(())
-}
-
-async fn insert_levels(pg: &mut PgConnection, levels: &[LevelRow], at: Timestamp) -> Result<(), StoreError> {
-    let sql = "INSERT INTO inventory_locations (inventory_item_id, warehouse_id, available_quantity,
-                   reserved_quantity, damaged_quantity, quality_control_quantity, incoming_quantity, created_at,
-                   updated_at)
-               SELECT *, $1, $1 FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[],
-                   $7::bigint[], $8::bigint[])";
-    sqlx::query(sql)
-        .bind(at)
-        .bind(column(levels, |row| row.item.0))
-        .bind(column(levels, |row| row.location.0))
-        .bind(column(levels, |row| row.level.available))
-        .bind(column(levels, |row| row.level.reserved))
-        .bind(column(levels, |row| row.level.damaged))
-        .bind(column(levels, |row| row.level.quality_control))
-        .bind(column(levels, |row| row.level.incoming))
-        .execute(pg)
-        .await?;
-    Ok(())
 }

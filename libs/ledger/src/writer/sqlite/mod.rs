@@ -9,16 +9,9 @@ use uuid::Uuid;
 
 pub(super) use record::record;
 
-use super::connection::StoreError;
-use super::rows::{HoldRow, ItemRow, LocationRow, StoredKey};
-
-/// An item with one of its levels.
-const ITEM: &str = "i.id, i.product_id, i.variant_id, i.sku, i.name, i.owner, i.supplier_id, i.reorder_point, \
-     i.reorder_quantity, i.is_active, i.version, i.updated_at, l.warehouse_id, l.available_quantity AS available, \
-     l.reserved_quantity AS reserved, l.damaged_quantity AS damaged, l.quality_control_quantity AS quality_control, \
-     l.incoming_quantity AS incoming";
-const LEVELS: &str = "LEFT JOIN inventory_locations l ON l.inventory_item_id = i.id";
-const HOLD: &str = "id, inventory_item_id, warehouse_id, quantity, status, expires_at";
+use super::columns::{HOLD, ITEM, LEVELS, MOVED, TRANSFER};
+use super::connection::{Span, StoreError};
+use super::rows::{HoldRow, ItemRow, LocationRow, MovedRow, StoredKey, TransferRow};
 
 pub(super) async fn run(sqlite: &mut SqliteConnection, statement: &'static str) -> Result<(), StoreError> {
     sqlx::raw_sql(statement).execute(sqlite).await?;
@@ -30,10 +23,39 @@ pub(super) async fn locations(sqlite: &mut SqliteConnection) -> Result<Vec<Locat
     Ok(sqlx::query_as(sql).fetch_all(sqlite).await?)
 }
 
-pub(super) async fn items_of(sqlite: &mut SqliteConnection, holds: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
-    let sql = "SELECT DISTINCT inventory_item_id FROM inventory_reservations
-               WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
-    Ok(sqlx::query_scalar(sql).bind(hex(holds)).fetch_all(sqlite).await?)
+/// The items that holds and transfers are about.
+pub(super) async fn items_of(
+    sqlite: &mut SqliteConnection,
+    holds: &[Uuid],
+    transfers: &[Uuid],
+) -> Result<Vec<Uuid>, StoreError> {
+    let sql = "SELECT inventory_item_id FROM inventory_reservations
+               WHERE id IN (SELECT unhex(value) FROM json_each(?1))
+               UNION SELECT inventory_item_id FROM inventory_transfers
+               WHERE id IN (SELECT unhex(value) FROM json_each(?2))";
+    Ok(sqlx::query_scalar(sql).bind(hex(holds)).bind(hex(transfers)).fetch_all(sqlite).await?)
+}
+
+pub(super) async fn transfers(
+    sqlite: &mut SqliteConnection,
+    ids: &[Uuid],
+) -> Result<Vec<TransferRow>, StoreError> {
+    let sql = format!(
+        "SELECT {TRANSFER} FROM inventory_transfers WHERE id IN (SELECT unhex(value) FROM json_each(?1))
+         ORDER BY id, inventory_item_id"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(hex(ids)).fetch_all(sqlite).await?)
+}
+
+/// As on PostgreSQL.
+pub(super) async fn moved(sqlite: &mut SqliteConnection, span: &Span) -> Result<Vec<MovedRow>, StoreError> {
+    Ok(sqlx::query_as(MOVED)
+        .bind(span.item)
+        .bind(span.location)
+        .bind(span.after)
+        .bind(span.up_to)
+        .fetch_all(sqlite)
+        .await?)
 }
 
 pub(super) async fn items_named(

@@ -1,29 +1,55 @@
 //! The conventional design: one transaction a request.
+//!
+//! Two updates (the level, guarded by what is available; the item's version and totals), the ledger row, the outbox
+//! row, commit. It keeps no idempotency key, so it does less.
+
+use std::sync::Arc;
 
 use domain::ItemId;
 use events::{Event, Levels, StockUpdated, Subject, outbox};
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use crate::measure::{Load, Measured, closed_loop};
+use crate::NAIVE_CALLERS;
+use crate::measure::{Caller, Measured, Pace, closed_loop};
 
-pub(crate) async fn pool(url: &str, connections: usize) -> PgPool {
-    let connections = u32::try_from(connections).unwrap();
+/// A connection a caller.
+pub async fn pool(url: &str) -> PgPool {
+    let connections = u32::try_from(NAIVE_CALLERS).unwrap();
     PgPoolOptions::new().max_connections(connections).min_connections(connections).connect(url).await.unwrap()
 }
 
-pub(crate) async fn measure(pool: &PgPool, load: &Load) -> Measured {
-    let shape = if load.items.len() == 1 { "one hot item" } else { "uniform" };
-    let pool = pool.clone();
-    closed_loop(&format!("naive, {shape}, {} connections", load.callers), load, move |item| {
-        let pool = pool.clone();
-        async move { sell(&pool, item).await.unwrap() }
-    })
-    .await
+/// Sells one unit at a time.
+struct Seller {
+    pool: PgPool,
+    items: Arc<[ItemId]>,
 }
 
-async fn sell(pool: &PgPool, item: ItemId) -> Result<(), sqlx::Error> {
+/// An item after a sale.
+#[derive(Clone, Copy, Debug)]
+pub struct Sold {
+    /// Its version.
+    pub version: i64,
+    /// How many are left.
+    pub available: i64,
+}
+
+/// As fast as it goes.
+pub async fn measure(pool: &PgPool, what: &str, items: &Arc<[ItemId]>, pace: Pace) -> Measured {
+    let seller = || Seller { pool: pool.clone(), items: Arc::clone(items) };
+    let sellers = (0..NAIVE_CALLERS).map(|_| seller()).collect();
+    closed_loop(&format!("naive, {what}, {NAIVE_CALLERS} connections"), pace, sellers).await
+}
+
+impl Caller for Seller {
+    async fn ask(&mut self, turn: usize) {
+        sell(&self.pool, self.items[turn % self.items.len()]).await.unwrap();
+    }
+}
+
+/// Sells one unit.
+pub async fn sell(pool: &PgPool, item: ItemId) -> Result<Sold, sqlx::Error> {
     let mut tx = pool.begin().await?;
     let location: Uuid = sqlx::query_scalar(
         "UPDATE inventory_locations SET available_quantity = available_quantity - 1, updated_at = now()
@@ -53,7 +79,8 @@ async fn sell(pool: &PgPool, item: ItemId) -> Result<(), sqlx::Error> {
     .execute(&mut *tx)
     .await?;
     tell(&mut tx, item, location, command, &row).await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(Sold { version: row.get("version"), available: row.get("available_quantity") })
 }
 
 /// The same event as the batched writer's.
@@ -62,7 +89,7 @@ async fn tell(
     item: ItemId,
     location: Uuid,
     command_id: Uuid,
-    row: &sqlx::postgres::PgRow,
+    row: &PgRow,
 ) -> Result<(), sqlx::Error> {
     let (now, available) = (chrono::Utc::now(), row.get::<i64, _>("available_quantity"));
     let level = Levels {
@@ -74,6 +101,7 @@ async fn tell(
         damaged: 0,
         quality_control: 0,
         incoming: 0,
+        in_transit: 0,
     };
     let subject = Subject {
         item_id: item.0,
@@ -90,6 +118,7 @@ async fn tell(
         available,
         reserved: 0,
         incoming: 0,
+        in_transit: 0,
         levels: vec![level],
     };
     let event = Event::StockUpdated(StockUpdated {
