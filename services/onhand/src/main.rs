@@ -4,15 +4,20 @@
 
 mod audit;
 mod demo;
+mod export;
+mod import;
 mod rebuild;
+mod remote;
 mod supplier;
 mod system;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use platform::config::{Config, ConfigError};
+use remote::{Server, What};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -46,6 +51,26 @@ enum Command {
     },
     /// Bring the databases up to date and stop.
     Migrate,
+    /// Bring items or levels from a CSV file into a running server; exits with 1 if rows were refused.
+    ///
+    /// A file that is given again, or whose import was interrupted, goes on where it was.
+    Import {
+        /// What the file is about.
+        what: What,
+        /// A CSV file, as `onhand export` writes it.
+        file: PathBuf,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Write the items or levels of a running server as CSV.
+    Export {
+        /// What to write.
+        what: What,
+        /// To which file; to standard output without one.
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        server: Server,
+    },
     /// Run a simulated supplier with a small catalog, to try restocking against.
     Supplier {
         /// Where it listens.
@@ -80,6 +105,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Audit { json } => audit::run(&config()?, json).await,
             Command::Rebuild { dry_run } => rebuild::run(&config()?, dry_run).await,
             Command::Migrate => system::migrate(&config()?).await,
+            Command::Import { what, file, server } => import::run(what, file, server).await,
+            Command::Export { what, file, server } => export::run(what, file, server).await,
             Command::Supplier { listen } => supplier::run(listen).await,
         }
     })

@@ -35,7 +35,8 @@ fn print(rebuilt: &Rebuilt, dry_run: bool) {
         println!("item {} was left alone: {}", broken.item, broken.why);
     }
     println!("read {} ledger rows of {} items", rebuilt.transactions, rebuilt.items);
-    let [written, removed] = if dry_run { ["would be written", "removed"] } else { ["were written", "removed"] };
+    let [written, removed] =
+        if dry_run { ["would be written", "removed"] } else { ["were written", "removed"] };
     for (table, count) in &rebuilt.tables {
         println!("{table}: {} rows {written}, {} {removed}", count.written, count.removed);
     }

@@ -63,11 +63,9 @@ fn past(error: &PastError) -> Problem {
                 .with("version", *version)
                 .with("latest", *latest)
         }
-        PastError::Future { .. } => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "instant-in-future",
-            "That time has not come yet",
-        ),
+        PastError::Future { .. } => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "instant-in-future", "That time has not come yet")
+        }
         PastError::Read(_) => Problem::internal(),
     };
     problem.detail(error.to_string())

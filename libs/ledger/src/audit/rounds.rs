@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use domain::{Level, LocationId, Timestamp};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Statement, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Statement,
+    Value,
 };
 use uuid::Uuid;
 
@@ -143,8 +144,7 @@ impl Rounds {
 /// ledger is never the better one here.
 async fn by_key(db: &DatabaseTransaction) -> Result<(), DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
-        let settings =
-            "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+        let settings = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
         db.execute_unprepared(settings).await?;
     }
     Ok(())
@@ -188,7 +188,8 @@ async fn check(
     };
     let items = format!("SELECT id, sku, version FROM inventory_items WHERE id IN ({list})");
     let items = ItemRow::find_by_statement(ask(items)).all(db).await?;
-    let mut checked: BTreeMap<Uuid, Checked> = items.into_iter().map(|row| (row.id, Checked::of(row))).collect();
+    let mut checked: BTreeMap<Uuid, Checked> =
+        items.into_iter().map(|row| (row.id, Checked::of(row))).collect();
     // The latest snapshot of each, in one row or none.
     let latest = format!(
         "SELECT inventory_item_id, max(version) AS version FROM inventory_snapshots
@@ -277,9 +278,15 @@ impl Checked {
             for word in rules::STATES {
                 let Some(state) = crate::history::state(word) else { continue };
                 if told.get(state) != is.get(state) {
-                    let broken = difference(&LEDGER_SUM.replace("{}", word), Some(self.sku.clone()), self.version);
+                    let broken =
+                        difference(&LEDGER_SUM.replace("{}", word), Some(self.sku.clone()), self.version);
                     let (expected, actual) = (Some(told.get(state)), Some(is.get(state)));
-                    found.push(Difference { location: codes.get(&location.0).cloned(), expected, actual, ..broken });
+                    found.push(Difference {
+                        location: codes.get(&location.0).cloned(),
+                        expected,
+                        actual,
+                        ..broken
+                    });
                 }
             }
         }

@@ -40,8 +40,14 @@ pub(super) fn ledger() -> Vec<Rule> {
         Rule { says: LEDGER_SUM, query: sums() },
         Rule { says: VERSIONS_RUN, query: VERSIONS.to_owned() },
         Rule { says: "a ledger row is about an item that exists", query: STRAY_ROW.to_owned() },
-        Rule { says: "a hold's {} units are what the ledger says", query: format!("{HOLDS} {}", apart(&["held", "confirmed", "remaining"])) },
-        Rule { says: "a transfer's {} units are what the ledger says", query: format!("{TRANSFERS} {}", apart(&["shipped", "received", "lost"])) },
+        Rule {
+            says: "a hold's {} units are what the ledger says",
+            query: format!("{HOLDS} {}", apart(&["held", "confirmed", "remaining"])),
+        },
+        Rule {
+            says: "a transfer's {} units are what the ledger says",
+            query: format!("{TRANSFERS} {}", apart(&["shipped", "received", "lost"])),
+        },
     ]
 }
 
@@ -76,8 +82,9 @@ fn apart(whats: &[&str]) -> String {
 }
 
 fn sums() -> String {
-    let column =
-        |state: &str| format!("coalesce(m.{state}, 0) AS told_{state}, coalesce(l.{state}_quantity, 0) AS is_{state}");
+    let column = |state: &str| {
+        format!("coalesce(m.{state}, 0) AS told_{state}, coalesce(l.{state}_quantity, 0) AS is_{state}")
+    };
     format!(
         "WITH moved AS ({}), pair AS (
              SELECT i.sku, w.code AS location, i.version, {}

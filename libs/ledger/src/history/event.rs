@@ -1,8 +1,8 @@
 //! What a ledger row recorded, as the event that it was.
 
 use domain::{
-    Attributes, Change, Event, HoldId, HoldStatus, Identity, ItemId, LocationId, Name, Outside, Sku, State, Stock,
-    Timestamp, TransferId,
+    Attributes, Change, Event, HoldId, HoldStatus, Identity, ItemId, LocationId, Name, Outside, Sku, State,
+    Stock, Timestamp, TransferId,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -74,30 +74,40 @@ impl Row {
         Ok(match self.kind.as_str() {
             "created" => Change::Created(Box::new((self.identity()?, self.described()?))),
             "updated" => Change::Updated(Box::new(self.described()?)),
-            "expected" => Change::Expected { location: self.to()?, quantity },
-            "unexpected" => Change::Unexpected { location: self.from()?, quantity },
-            "received" => Change::Received { location: self.to()?, quantity, state: self.to_state()? },
-            "arrived" => Change::Arrived { location: self.to()?, quantity, state: self.to_state()? },
-            "returned" => Change::Returned { location: self.to()?, quantity, state: self.to_state()? },
+            "expected" => Change::Expected { location: self.destination()?, quantity },
+            "unexpected" => Change::Unexpected { location: self.origin()?, quantity },
+            "received" => {
+                Change::Received { location: self.destination()?, quantity, state: self.destination_state()? }
+            }
+            "arrived" => {
+                Change::Arrived { location: self.destination()?, quantity, state: self.destination_state()? }
+            }
+            "returned" => {
+                Change::Returned { location: self.destination()?, quantity, state: self.destination_state()? }
+            }
             "increased" => Change::Increased {
-                location: self.to()?,
+                location: self.destination()?,
                 quantity,
-                state: self.to_state()?,
+                state: self.destination_state()?,
                 against: outside(self.from_place.as_deref())?,
             },
             "decreased" => Change::Decreased {
-                location: self.from()?,
+                location: self.origin()?,
                 quantity,
-                state: self.from_state()?,
+                state: self.origin_state()?,
                 against: outside(self.to_place.as_deref())?,
             },
-            "counted_more" => Change::CountedMore { location: self.to()?, quantity, state: self.to_state()? },
+            "counted_more" => Change::CountedMore {
+                location: self.destination()?,
+                quantity,
+                state: self.destination_state()?,
+            },
             "counted_fewer" => {
-                Change::CountedFewer { location: self.from()?, quantity, state: self.from_state()? }
+                Change::CountedFewer { location: self.origin()?, quantity, state: self.origin_state()? }
             }
             "moved" => {
-                let (from, to) = (self.from_state()?, self.to_state()?);
-                Change::Moved { location: self.to()?, from, to, quantity }
+                let (from, to) = (self.origin_state()?, self.destination_state()?);
+                Change::Moved { location: self.destination()?, from, to, quantity }
             }
             other => self.of_books(other, before)?,
         })
@@ -109,26 +119,26 @@ impl Row {
         Ok(match kind {
             "shipped" => {
                 let transfer = self.transfer()?;
-                Change::Shipped { transfer, from: self.from()?, to: self.to()?, quantity }
+                Change::Shipped { transfer, from: self.origin()?, to: self.destination()?, quantity }
             }
             "transfer_received" => {
-                let (transfer, state) = (self.transfer()?, self.to_state()?);
-                Change::TransferReceived { transfer, location: self.to()?, quantity, state }
+                let (transfer, state) = (self.transfer()?, self.destination_state()?);
+                Change::TransferReceived { transfer, location: self.destination()?, quantity, state }
             }
             "transfer_lost" => {
-                Change::TransferLost { transfer: self.transfer()?, location: self.from()?, quantity }
+                Change::TransferLost { transfer: self.transfer()?, location: self.origin()?, quantity }
             }
             "held" => {
                 let (hold, expires_at) = (self.hold()?, self.lasting()?);
-                Change::Held { hold, location: self.to()?, quantity, expires_at }
+                Change::Held { hold, location: self.destination()?, quantity, expires_at }
             }
             "extended" => {
                 let (hold, expires_at) = (self.hold()?, self.lasting()?);
                 Change::HoldExtended { hold, location: self.extended(before, hold, expires_at), expires_at }
             }
-            "confirmed" => Change::HoldConfirmed { hold: self.hold()?, location: self.from()?, quantity },
-            "cancelled" => Change::HoldCancelled { hold: self.hold()?, location: self.from()?, quantity },
-            "expired" => Change::HoldExpired { hold: self.hold()?, location: self.from()?, quantity },
+            "confirmed" => Change::HoldConfirmed { hold: self.hold()?, location: self.origin()?, quantity },
+            "cancelled" => Change::HoldCancelled { hold: self.hold()?, location: self.origin()?, quantity },
+            "expired" => Change::HoldExpired { hold: self.hold()?, location: self.origin()?, quantity },
             other => return Err(format!("{other:?} is no kind of change")),
         })
     }
@@ -171,19 +181,19 @@ impl Row {
         self.transfer_id.map(TransferId).ok_or_else(|| "it names no transfer".to_owned())
     }
 
-    fn from(&self) -> Result<LocationId, String> {
+    fn origin(&self) -> Result<LocationId, String> {
         self.from_warehouse_id.map(LocationId).ok_or_else(|| "it is from no location".to_owned())
     }
 
-    fn to(&self) -> Result<LocationId, String> {
+    fn destination(&self) -> Result<LocationId, String> {
         self.to_warehouse_id.map(LocationId).ok_or_else(|| "it is to no location".to_owned())
     }
 
-    fn from_state(&self) -> Result<State, String> {
+    fn origin_state(&self) -> Result<State, String> {
         known(self.from_place.as_deref(), state)
     }
 
-    fn to_state(&self) -> Result<State, String> {
+    fn destination_state(&self) -> Result<State, String> {
         known(self.to_place.as_deref(), state)
     }
 }

@@ -181,7 +181,9 @@ async fn held(
 ) -> Result<(Vec<HeldUnits>, HeldSums), DbErr> {
     let none = HeldSums { holds: 0, binding: 0, overdue: 0 };
     let (which, at) = match (question.pile, question.moment) {
-        (Pile::In(State::Available | State::Reserved), None) => ("inventory_item_id = $1 AND status = 'open'", now),
+        (Pile::In(State::Available | State::Reserved), None) => {
+            ("inventory_item_id = $1 AND status = 'open'", now)
+        }
         (Pile::In(State::Available | State::Reserved), Some(Moment::At(at))) => (OVER, at),
         // The books as they were recorded.
         (_, Some(Moment::Version(_))) => return Ok((vec![], none)),

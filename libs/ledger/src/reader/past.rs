@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 
 use domain::{Identity, ItemId, Timestamp};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryOrder, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryOrder, Statement,
+};
 use uuid::Uuid;
 
 use super::views::{ItemView, LevelView};
@@ -149,11 +151,7 @@ pub(super) async fn tell(
 }
 
 /// The latest snapshot of the item up to there.
-async fn base(
-    db: &DatabaseTransaction,
-    id: ItemId,
-    until: Until,
-) -> Result<Option<SnapshotRow>, DbErr> {
+async fn base(db: &DatabaseTransaction, id: ItemId, until: Until) -> Result<Option<SnapshotRow>, DbErr> {
     let backend = db.get_database_backend();
     let (before, value) = match until {
         Until::Version(version) => ("version <= $2", version.into()),

@@ -275,7 +275,11 @@ pub(crate) async fn codes<C: ConnectionTrait>(db: &C) -> Result<HashMap<Uuid, St
 }
 
 impl TransactionView {
-    pub(super) fn of(row: Row, sku: String, codes: &HashMap<Uuid, String>) -> Result<TransactionView, String> {
+    pub(super) fn of(
+        row: Row,
+        sku: String,
+        codes: &HashMap<Uuid, String>,
+    ) -> Result<TransactionView, String> {
         let place = |place: Option<String>, location: Option<Uuid>| {
             let code = location.and_then(|id| codes.get(&id).cloned());
             place.map(|place| PlaceView { place, location_id: location, location: code })

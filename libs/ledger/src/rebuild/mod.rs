@@ -12,7 +12,10 @@ mod told;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Statement,
+    Value,
+};
 use uuid::Uuid;
 
 use crate::history::HistoryError;
@@ -173,7 +176,11 @@ async fn chunk(
             mended.push(item.id());
         }
     }
-    if how.dry_run { transaction.rollback().await? } else { transaction.commit().await? }
+    if how.dry_run {
+        transaction.rollback().await?
+    } else {
+        transaction.commit().await?
+    }
     Ok(mended)
 }
 

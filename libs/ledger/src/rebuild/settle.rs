@@ -43,8 +43,12 @@ impl Settling<'_> {
         let backend = self.db.get_database_backend();
         let sql = format!("SELECT {} FROM {} WHERE {} = $1", T::COLUMNS.join(", "), T::TABLE, T::ITEM);
         let statement = Statement::from_sql_and_values(backend, sql, [Value::from(self.item.id())]);
-        let mut is: Vec<(String, T)> =
-            T::find_by_statement(statement).all(self.db).await?.into_iter().map(|row| (self.key(&row), row)).collect();
+        let mut is: Vec<(String, T)> = T::find_by_statement(statement)
+            .all(self.db)
+            .await?
+            .into_iter()
+            .map(|row| (self.key(&row), row))
+            .collect();
         // Sorted, so that each is found at once however many there are.
         is.sort_by(|a, b| a.0.cmp(&b.0));
         let mut known = vec![false; is.len()];

@@ -132,7 +132,8 @@ impl Told {
     }
 
     pub(super) fn holds(&self) -> Vec<HoldRow> {
-        let lines = self.past.stock.holds.iter().flat_map(|(id, hold)| hold.lines.iter().map(|line| (*id, line)));
+        let lines =
+            self.past.stock.holds.iter().flat_map(|(id, hold)| hold.lines.iter().map(|line| (*id, line)));
         lines.filter_map(|(id, line)| self.hold(id, line)).collect()
     }
 
@@ -236,7 +237,8 @@ impl Notes {
         let begun = self.run.0;
         let taken = self.kept.contains(&row.version);
         // Of the rows of one transaction the last one counts; and none does if there is a snapshot among them.
-        let due = Snapshot::is_due(begun, row.version) && self.kept.range(begun + 1..=row.version).next().is_none();
+        let due =
+            Snapshot::is_due(begun, row.version) && self.kept.range(begun + 1..=row.version).next().is_none();
         self.due = due.then_some(row.version);
         if taken || due {
             // Plain data: there is nothing in it that JSON cannot say.

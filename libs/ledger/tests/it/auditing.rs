@@ -42,14 +42,20 @@ pub(crate) async fn sales(writer: &Writer, item: ItemId, number: usize) {
 
 static TAMPERINGS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
     vec![
-        ("UPDATE inventory_locations SET available_quantity = available_quantity + 1 WHERE @", "available units"),
+        (
+            "UPDATE inventory_locations SET available_quantity = available_quantity + 1 WHERE @",
+            "available units",
+        ),
         // With its total, so that nothing but the ledger knows better.
         (
             "UPDATE inventory_locations SET damaged_quantity = damaged_quantity + 1 WHERE @;
              UPDATE inventory_items SET total_quantity = total_quantity + 2 WHERE sku = 'TEA'",
             "damaged units",
         ),
-        ("UPDATE inventory_locations SET in_transit_quantity = in_transit_quantity + 1 WHERE @", "in transit"),
+        (
+            "UPDATE inventory_locations SET in_transit_quantity = in_transit_quantity + 1 WHERE @",
+            "in transit",
+        ),
         ("UPDATE inventory_items SET version = version + 1 WHERE sku = 'TEA'", "versions of an item"),
         ("UPDATE inventory_items SET total_quantity = 0 WHERE sku = 'TEA'", "total_quantity"),
         ("UPDATE inventory_items SET in_transit_quantity = 0 WHERE sku = 'TEA'", "in_transit_quantity"),
@@ -60,7 +66,10 @@ static TAMPERINGS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         ("UPDATE inventory_transfers SET received_quantity = received_quantity + 1", "open transfers"),
         ("UPDATE inventory_transfers SET lost_quantity = 20", "a transfer conserves"),
         ("DELETE FROM inventory_transfers", "open transfers"),
-        ("UPDATE inventory_snapshots SET body = replace(body, '\"available\":', '\"available\":1')", "available units"),
+        (
+            "UPDATE inventory_snapshots SET body = replace(body, '\"available\":', '\"available\":1')",
+            "available units",
+        ),
         ("UPDATE inventory_snapshots SET body = 'nonsense'", "a snapshot"),
     ]
 });
@@ -100,7 +109,8 @@ async fn a_row_changed_by_hand_is_named_by_the_whole_audit_and_by_the_next_round
         assert_eq!(named(&whole, by_whole), Some("TEA"), "{tampering}: {whole:#?}");
         assert_eq!(named(&round, rule), Some("TEA"), "{tampering}: {round:#?}");
         for report in [whole, round] {
-            let others = report.differences.iter().filter(|difference| difference.sku.as_deref() != Some("TEA"));
+            let others =
+                report.differences.iter().filter(|difference| difference.sku.as_deref() != Some("TEA"));
             assert_eq!(others.count(), 0, "{tampering}: nothing is wrong with CUP");
         }
         restore(&books, &tables).await;
@@ -112,7 +122,9 @@ async fn a_row_changed_by_hand_is_named_by_the_whole_audit_and_by_the_next_round
 
 /// Puts every table back as it was kept.
 async fn restore(books: &Books, tables: &[&str]) {
-    for table in ["inventory_locations", "inventory_reservations", "inventory_transfers", "inventory_snapshots"] {
+    for table in
+        ["inventory_locations", "inventory_reservations", "inventory_transfers", "inventory_snapshots"]
+    {
         tamper(books, &format!("DELETE FROM {table}")).await;
         tamper(books, &format!("INSERT INTO {table} SELECT * FROM kept_{table}")).await;
     }
@@ -140,8 +152,12 @@ async fn a_ledger_row_that_went_past_the_writer_is_named(
     for report in [rounds.round().await.unwrap(), audit(&books.db).await.unwrap()] {
         assert_eq!(named(&report, "versions of an item"), Some("TEA"), "{report:#?}");
         assert_eq!(named(&report, "available units"), Some("TEA"));
-        let broken = report.differences.iter().find(|difference| difference.rule.contains("available")).unwrap();
-        assert_eq!((broken.expected, broken.actual, broken.location.as_deref()), (Some(10), Some(5), Some("main")));
+        let broken =
+            report.differences.iter().find(|difference| difference.rule.contains("available")).unwrap();
+        assert_eq!(
+            (broken.expected, broken.actual, broken.location.as_deref()),
+            (Some(10), Some(5), Some("main"))
+        );
     }
 }
 

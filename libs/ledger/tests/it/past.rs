@@ -94,9 +94,10 @@ impl Replayed {
         let mut seen = 0;
         for level in &view.levels {
             let id = level.location_id;
-            let over = self.held.iter().filter(|((_, place), (_, until))| {
-                *place == id && at.is_some_and(|at| *until <= at)
-            });
+            let over = self
+                .held
+                .iter()
+                .filter(|((_, place), (_, until))| *place == id && at.is_some_and(|at| *until <= at));
             let freed: i64 = over.map(|(_, (units, _))| units).sum();
             let expected = [
                 self.at(id, "available") + freed,
@@ -133,7 +134,8 @@ pub(crate) async fn random_history(books: &Books, commands: u64) -> Vec<ItemId> 
                 let mut request = Request::new(world.command(&mut dice), admin());
                 if dice.random() {
                     request.by.actor = format!("caller-{caller}");
-                    request.reference = Some(Reference { kind: "order".to_owned(), id: format!("o-{number}") });
+                    request.reference =
+                        Some(Reference { kind: "order".to_owned(), id: format!("o-{number}") });
                 }
                 _ = writer.submit_patiently(request).await.unwrap();
             }
@@ -188,7 +190,8 @@ async fn any_instant_and_any_version_is_what_a_replay_of_the_whole_ledger_says(
     assert!(over > 20, "{over} instants had holds that were over and not recorded so");
     let now = books.view(items[0]).await;
     let last = books.reader.item_at(items[0], Moment::Version(now.version)).await.unwrap();
-    let level = |view: &ItemView| (view.on_hand, view.incoming, view.in_transit, view.name.clone(), view.updated_at);
+    let level =
+        |view: &ItemView| (view.on_hand, view.incoming, view.in_transit, view.name.clone(), view.updated_at);
     assert_eq!(level(&now), level(&last), "{present}");
 }
 
@@ -224,7 +227,8 @@ async fn every_number_is_the_sum_of_what_explains_it(
         let locations = now.levels.iter().map(|level| Some(domain::LocationId(level.location_id)));
         for location in locations.chain([None]) {
             for pile in states.into_iter().chain([Pile::OnHand]) {
-                for moment in [None, Some(Moment::Version(now.version / 2)), Some(Moment::At(now.updated_at))] {
+                for moment in [None, Some(Moment::Version(now.version / 2)), Some(Moment::At(now.updated_at))]
+                {
                     let question = Question { pile, location, moment };
                     let explained = books.reader.explain(item, question).await.unwrap();
                     assert!(explained.adds_up, "{question:?}: {explained:?}");

@@ -26,8 +26,10 @@ async fn dump(books: &Books) -> Vec<String> {
         let sql = match books.stage.backend {
             Backend::Real => format!("SELECT row_to_json(t)::text AS row FROM {table} t ORDER BY {key}"),
             Backend::Embedded => {
-                let columns = format!("SELECT group_concat('quote(' || name || ')', ' || '','' || ') AS row
-                    FROM pragma_table_info('{table}')");
+                let columns = format!(
+                    "SELECT group_concat('quote(' || name || ')', ' || '','' || ') AS row
+                    FROM pragma_table_info('{table}')"
+                );
                 let columns = books.db.query_one_raw(Statement::from_string(backend, columns)).await.unwrap();
                 let columns: String = columns.unwrap().try_get("", "row").unwrap();
                 format!("SELECT {columns} AS row FROM {table} ORDER BY {key}")
@@ -80,7 +82,11 @@ async fn what_was_lost_or_changed_is_made_again_byte_by_byte(
     let dry = made_again(&books, true).await;
     assert_eq!(dump(&books).await, garbled, "a dry run changes nothing");
     let rebuilt = made_again(&books, false).await;
-    assert_eq!((&rebuilt.tables, rebuilt.items), (&dry.tables, items.len() as u64), "and says what would be changed");
+    assert_eq!(
+        (&rebuilt.tables, rebuilt.items),
+        (&dry.tables, items.len() as u64),
+        "and says what would be changed"
+    );
     assert_eq!(dump(&books).await, before);
     assert_eq!(rebuilt.tables.len(), 5);
     assert!(made_again(&books, false).await.is_clean());

@@ -20,7 +20,7 @@ fn said(output: &std::process::Output) -> String {
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn the_audit_names_what_does_not_agree_and_exits_with_1(
+async fn the_audit_names_what_does_not_agree_and_a_rebuild_mends_it(
     #[values(Backend::Embedded, Backend::Real)] backend: Backend,
 ) {
     let system = System::start(backend).await;
@@ -36,6 +36,12 @@ async fn the_audit_names_what_does_not_agree_and_exits_with_1(
     assert_eq!(dirty.status.code(), Some(1));
     let said = said(&dirty);
     assert!(said.contains("SKU TEA, location main, version 2: should be 5 and is 7"), "{said}");
+    let dry = onhand(&system.stage, &["rebuild", "--dry-run"]);
+    let told = format!("{}{}", String::from_utf8_lossy(&dry.stdout), String::from_utf8_lossy(&dry.stderr));
+    assert!(dry.status.success() && told.contains("inventory_locations: 1 rows would be written"), "{told}");
+    assert_eq!(onhand(&system.stage, &["audit"]).status.code(), Some(1), "nothing was changed");
+    assert!(onhand(&system.stage, &["rebuild"]).status.success());
+    assert!(onhand(&system.stage, &["audit"]).status.success(), "it is as the ledger says again");
 }
 
 #[rstest]

@@ -6,6 +6,7 @@
 mod command_line;
 mod crash;
 mod ears;
+mod files;
 mod main_loop;
 mod outage;
 mod system;

@@ -172,8 +172,13 @@ impl System {
         self.ready(&self.updater_url).await;
     }
 
+    /// Where stock-updater is, or all of it.
+    pub(crate) fn url(&self) -> &str {
+        &self.updater_url
+    }
+
     /// Which service answers a path.
-    fn url(&self, method: &Method, path: &str) -> String {
+    fn answering(&self, method: &Method, path: &str) -> String {
         let of_suppliers = ["/v1/suppliers", "/v1/restock-orders", "/suppliers"];
         let of_checker =
             ["/v1/items", "/v1/low-stock", "/v1/overview", "/stock/product", "/stock/low", "/stock/status"];
@@ -196,7 +201,7 @@ impl System {
         key: Option<&str>,
         body: Option<&Value>,
     ) -> Option<(StatusCode, Value)> {
-        let url = self.url(&method, path);
+        let url = self.answering(&method, path);
         let mut request = self.http.request(method, url);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);

@@ -1,9 +1,7 @@
 //! The shapes of what is told of the past: the ledger's rows, transfers, and why a number is what it is.
 
 use chrono::{DateTime, Utc};
-use ledger::{
-    Explanation, HeldUnits, PlaceView, ShippedAfter, SnapshotUnits, TransactionView, TransferView,
-};
+use ledger::{Explanation, HeldUnits, PlaceView, ShippedAfter, SnapshotUnits, TransactionView, TransferView};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -215,7 +213,11 @@ impl NumberExplained {
         self.version
     }
 
-    pub(crate) fn of(explained: Explanation, state: &'static str, location: Option<String>) -> NumberExplained {
+    pub(crate) fn of(
+        explained: Explanation,
+        state: &'static str,
+        location: Option<String>,
+    ) -> NumberExplained {
         NumberExplained {
             item_id: explained.item_id,
             sku: explained.sku,

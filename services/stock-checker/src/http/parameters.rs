@@ -20,10 +20,7 @@ pub(super) fn invalid(name: &'static str, why: impl std::fmt::Display) -> Proble
 }
 
 /// A time of a year that can be told.
-pub(super) fn time(
-    name: &'static str,
-    at: Option<DateTime<Utc>>,
-) -> Result<Option<DateTime<Utc>>, Problem> {
+pub(super) fn time(name: &'static str, at: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, Problem> {
     match at {
         Some(at) if !YEARS.contains(&at.year()) => Err(invalid(name, "must be of the years 1 to 9999")),
         at => Ok(at),

@@ -156,11 +156,7 @@ async fn filter(app: &App, asker: &Asker, query: ItemQuery) -> Result<Transactio
     })
 }
 
-async fn answer(
-    app: &App,
-    filter: TransactionFilter,
-    limit: u64,
-) -> Result<Json<TransactionPage>, Problem> {
+async fn answer(app: &App, filter: TransactionFilter, limit: u64) -> Result<Json<TransactionPage>, Problem> {
     let found = app.database.ask(app.database.reader.transactions(&filter, limit)).await?;
     Ok(Json(TransactionPage {
         transactions: found.transactions.into_iter().map(Transaction::from).collect(),

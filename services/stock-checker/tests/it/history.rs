@@ -36,7 +36,8 @@ fn versions(page: &Value) -> Vec<i64> {
 async fn an_item_is_told_as_it_was(#[values(Backend::Embedded, Backend::Real)] backend: Backend) {
     let stand = open(backend).await;
     let item = stand.item("TEA", 9).await;
-    let before = stand.ask("/v1/items/TEA?min_version=2").await.body["updated_at"].as_str().unwrap().to_owned();
+    let before =
+        stand.ask("/v1/items/TEA?min_version=2").await.body["updated_at"].as_str().unwrap().to_owned();
     stand.sell(item, 4).await;
     for path in ["/v1/items/TEA", "/v1/items/TEA/levels"] {
         let at = stand.ask(&format!("{path}?at={before}")).await;
@@ -69,7 +70,10 @@ async fn the_ledger_is_read_by_filters_the_newest_first(
     assert!(all["next_cursor"].is_null());
     let shipped = &all["transactions"][2];
     assert_eq!((&shipped["kind"], &shipped["quantity"]), (&json!("shipped"), &json!(4)));
-    assert_eq!((&shipped["from"]["place"], &shipped["to"]["place"]), (&json!("available"), &json!("in_transit")));
+    assert_eq!(
+        (&shipped["from"]["place"], &shipped["to"]["place"]),
+        (&json!("available"), &json!("in_transit"))
+    );
     assert_eq!((&shipped["from"]["location"], &shipped["to"]["location"]), (&json!("main"), &json!("east")));
     assert_eq!(shipped["transfer_id"], json!(transfer));
     assert!(all["transactions"][0]["attributes"]["expires_at"].is_string());
@@ -88,7 +92,8 @@ async fn the_ledger_is_read_by_filters_the_newest_first(
         assert_eq!(versions(&page(&query).await), expected, "{query}");
     }
     let of_all = stand.json("/v1/transactions?kind=received").await;
-    let skus: Vec<&Value> = of_all["transactions"].as_array().unwrap().iter().map(|row| &row["sku"]).collect();
+    let skus: Vec<&Value> =
+        of_all["transactions"].as_array().unwrap().iter().map(|row| &row["sku"]).collect();
     assert_eq!(skus, ["CUP", "TEA"]);
     let old = stand.json("/v1/transactions?to=2020-01-01T00:00:00Z").await;
     assert_eq!(old, json!({"transactions": [], "next_cursor": null}));
@@ -156,8 +161,12 @@ async fn a_number_is_explained_and_a_transfer_is_told(
     let id = transfer(&stand, item, 4).await;
     stand.reserve(item, 2, 600).await;
     let told = stand.json(&format!("/v1/transfers/{}", id.0)).await;
-    assert_eq!((&told["from_location"], &told["to_location"], &told["open"]), (&json!("main"), &json!("east"), &json!(true)));
-    let line = json!({"item_id": item, "sku": "TEA", "shipped": 4, "received": 3, "lost": 0, "outstanding": 1});
+    assert_eq!(
+        (&told["from_location"], &told["to_location"], &told["open"]),
+        (&json!("main"), &json!("east"), &json!(true))
+    );
+    let line =
+        json!({"item_id": item, "sku": "TEA", "shipped": 4, "received": 3, "lost": 0, "outstanding": 1});
     assert_eq!(told["lines"], json!([line]));
     for (query, total, movements) in [
         ("", 6, vec![9, -4, 3, -2]),
@@ -181,7 +190,10 @@ async fn a_number_is_explained_and_a_transfer_is_told(
     }
     let held = stand.json("/v1/items/TEA/explain").await;
     assert_eq!((&held["holds"][0]["remaining"], &held["holds"][0]["overdue"]), (&json!(2), &json!(false)));
-    assert_eq!((&held["state"], &held["version"], &held["snapshot"]), (&json!("available"), &json!(5), &Value::Null));
+    assert_eq!(
+        (&held["state"], &held["version"], &held["snapshot"]),
+        (&json!("available"), &json!(5), &Value::Null)
+    );
 }
 
 #[rstest]
@@ -199,7 +211,11 @@ async fn another_owners_past_does_not_exist(#[values(Backend::Embedded, Backend:
         "/v1/items/BOLT/explain".to_owned(),
         format!("/v1/items/{item}/explain?version=1"),
     ] {
-        assert_eq!(ask(&stand, &path, "brand", Some("acme")).await.problem(), (404, "item-unknown"), "{path}");
+        assert_eq!(
+            ask(&stand, &path, "brand", Some("acme")).await.problem(),
+            (404, "item-unknown"),
+            "{path}"
+        );
     }
     let path = format!("/v1/transfers/{id}");
     assert_eq!(ask(&stand, &path, "brand", Some("acme")).await.problem(), (404, "transfer-unknown"));
@@ -213,7 +229,9 @@ async fn another_owners_past_does_not_exist(#[values(Backend::Embedded, Backend:
 
 #[rstest]
 #[tokio::test]
-async fn a_parameter_that_is_not_right_is_named(#[values(Backend::Embedded, Backend::Real)] backend: Backend) {
+async fn a_parameter_that_is_not_right_is_named(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
     let stand = open(backend).await;
     stand.item("TEA", 3).await;
     let foreign = {
@@ -262,7 +280,13 @@ async fn a_parameter_that_is_not_right_is_named(#[values(Backend::Embedded, Back
             (format!("cursor={foreign}"), "cursor-invalid"),
             ("cursor=zz".to_owned(), "cursor-invalid"),
             // A time that there is none of.
-            (format!("cursor={}", hex("transactions 9223372036854775807 00000000-0000-0000-0000-000000000000 1 ")), "cursor-invalid"),
+            (
+                format!(
+                    "cursor={}",
+                    hex("transactions 9223372036854775807 00000000-0000-0000-0000-000000000000 1 ")
+                ),
+                "cursor-invalid",
+            ),
             (format!("cursor={}", hex("transactions 1 2 3")), "cursor-invalid"),
         ] {
             assert_eq!(stand.ask(&format!("{path}?{query}")).await.problem(), (400, code), "{path}?{query}");

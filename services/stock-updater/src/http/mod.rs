@@ -22,7 +22,6 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use domain::LocationId;
 use ledger::{Answer, By, Done, Resolved};
 use platform::auth::{Caller, Role};
 use platform::http::{ETag, IdempotencyKey, IfMatch, Json};
@@ -145,15 +144,6 @@ impl App {
     async fn item(&self, caller: &Caller, name: &str) -> Result<Resolved, Error> {
         let found = self.reader.resolve(name, caller.owner_scope()).await?;
         found.ok_or(Error::Refused(domain::Refusal::ItemUnknown))
-    }
-
-    /// The location that an id or a code stands for.
-    async fn location(&self, name: Option<&str>) -> Result<Option<LocationId>, Error> {
-        let Some(name) = name else { return Ok(None) };
-        match ledger::locations::find(&self.db, name).await? {
-            Some(location) => Ok(Some(LocationId(location.id))),
-            None => Err(unknown_location(name).into()),
-        }
     }
 }
 

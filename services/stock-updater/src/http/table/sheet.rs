@@ -52,7 +52,7 @@ impl Sheet {
         let mut rows = Vec::new();
         for record in records {
             let record = record.map_err(|error| malformed(error.to_string()))?;
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = record.position().map_or(0, |at| line(body, at));
             rows.push(Row { line, cells: cells(record, width) });
         }
         bounded(rows.len())?;
@@ -95,6 +95,14 @@ impl Columns {
         let place = |column: &&'static str| names.iter().position(|name| name == column);
         Ok(known().filter_map(|column| Some((column, place(&column)?))).collect())
     }
+}
+
+/// The line that a row begins in. Its reader counts from the end of the row before, which is before the rest of that
+/// one's line break and any blank lines.
+fn line(body: &[u8], at: &csv::Position) -> u64 {
+    let from = usize::try_from(at.byte()).unwrap_or(usize::MAX);
+    let breaks = body.get(from..).unwrap_or_default().iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    at.line() + breaks.filter(|byte| **byte == b'\n').count() as u64
 }
 
 fn cells(record: ByteRecord, width: usize) -> Result<StringRecord, Problem> {
