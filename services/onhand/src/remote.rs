@@ -56,7 +56,8 @@ impl Server {
 
 impl Remote {
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.server.server.trim_end_matches('/')));
+        let request =
+            self.http.request(method, format!("{}{path}", self.server.server.trim_end_matches('/')));
         match &self.server.token {
             Some(token) => request.bearer_auth(token),
             None => request,

@@ -203,8 +203,12 @@ fn kind(refusal: &Refusal) -> (&'static str, &'static str) {
         Refusal::HoldCancelled { .. } => ("reservation-cancelled", "The reservation was cancelled"),
         Refusal::HoldConfirmed { .. } => ("reservation-confirmed", "The reservation was confirmed"),
         Refusal::HoldStillBinds { .. } => ("reservation-binds", "The reservation has not expired"),
-        Refusal::HoldLineUnknown { .. } => ("reservation-line-unknown", "The reservation has none of the item"),
-        Refusal::PartTooLarge { .. } => ("part-too-large", "The reservation does not hold that many any more"),
+        Refusal::HoldLineUnknown { .. } => {
+            ("reservation-line-unknown", "The reservation has none of the item")
+        }
+        Refusal::PartTooLarge { .. } => {
+            ("part-too-large", "The reservation does not hold that many any more")
+        }
         Refusal::TransferUnknown { .. } => ("transfer-unknown", "There is no such transfer"),
         Refusal::TransferTaken { .. } => ("transfer-taken", "The transfer exists already"),
         Refusal::TransferLineUnknown { .. } => ("transfer-line-unknown", "The item is not on the transfer"),

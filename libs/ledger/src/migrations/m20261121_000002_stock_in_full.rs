@@ -28,11 +28,17 @@ impl MigrationTrait for Migration {
 
 /// Units in transit lie at the location that they go to. The index finds ledger rows by what they were for; most rows
 /// are for nothing in particular, and cost it nothing.
-const COLUMNS: [&str; 4] = [
+///
+/// Of holds that were confirmed before, all of it was. Holds that expired late are looked for by those who ask about
+/// the past.
+const COLUMNS: [&str; 6] = [
     "ALTER TABLE inventory_locations ADD COLUMN in_transit_quantity bigint NOT NULL DEFAULT 0
          CHECK (in_transit_quantity >= 0)",
     "ALTER TABLE inventory_items ADD COLUMN in_transit_quantity bigint NOT NULL DEFAULT 0",
     "ALTER TABLE inventory_reservations ADD COLUMN confirmed_quantity bigint NOT NULL DEFAULT 0",
+    "UPDATE inventory_reservations SET confirmed_quantity = quantity WHERE status = 'confirmed'",
+    "CREATE INDEX inventory_reservations_expired ON inventory_reservations (inventory_item_id, updated_at)
+         WHERE status = 'expired'",
     "CREATE INDEX inventory_transactions_reference ON inventory_transactions (reference_id)
          WHERE reference_id IS NOT NULL",
 ];

@@ -52,7 +52,8 @@ pub struct LevelRecord {
     pub version: i64,
 }
 
-const ITEM: &str = "id, sku, product_id, variant_id, name, owner, supplier_id, reorder_point, reorder_quantity,
+const ITEM: &str =
+    "id, sku, product_id, variant_id, name, owner, supplier_id, reorder_point, reorder_quantity,
      is_active AS active, version FROM inventory_items";
 
 impl Reader {

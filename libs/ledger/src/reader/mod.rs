@@ -28,10 +28,10 @@ pub use lists::{ItemFilter, Listed, Overview, OwnerCount};
 pub use names::{Resolutions, Resolved};
 pub use pages::{Called, KeptFilter, Page};
 pub use past::{Moment, PastError};
+pub(crate) use transactions::codes;
 pub use transactions::{
     Cursor, KINDS, LOOK_BACK, PlaceView, TransactionFilter, TransactionPage, TransactionView,
 };
-pub(crate) use transactions::codes;
 pub use transfers::TransferView;
 pub use views::{HoldView, ItemView, LevelView};
 

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::{
-    Command, Event, HoldId, HoldLine, ItemId, LocationId, Place, Refusal, ShippedLine, Stock, Timestamp, TransferId,
+    Command, Event, HoldId, HoldLine, ItemId, LocationId, Place, Refusal, ShippedLine, Stock, Timestamp,
+    TransferId,
 };
 use tokio::sync::oneshot;
 use uuid::Uuid;

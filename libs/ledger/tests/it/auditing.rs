@@ -1,5 +1,3 @@
-use std::sync::LazyLock;
-
 use domain::{Command, HoldId, ItemId, Line, LocationId, Shelf, TransferId, TransferLine};
 use ledger::audit::{Report, Rounds, audit};
 use ledger::locations::{self, LocationPatch};
@@ -40,7 +38,7 @@ pub(crate) async fn sales(writer: &Writer, item: ItemId, number: usize) {
     }
 }
 
-static TAMPERINGS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+fn tamperings() -> Vec<(&'static str, &'static str)> {
     vec![
         (
             "UPDATE inventory_locations SET available_quantity = available_quantity + 1 WHERE @",
@@ -72,7 +70,7 @@ static TAMPERINGS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         ),
         ("UPDATE inventory_snapshots SET body = 'nonsense'", "a snapshot"),
     ]
-});
+}
 
 fn named<'a>(report: &'a Report, rule: &str) -> Option<&'a str> {
     let broken = report.differences.iter().find(|difference| difference.rule.contains(rule));
@@ -99,7 +97,7 @@ async fn a_row_changed_by_hand_is_named_by_the_whole_audit_and_by_the_next_round
     for table in &tables {
         tamper(&books, &format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await;
     }
-    for (tampering, rule) in TAMPERINGS.iter() {
+    for (tampering, rule) in tamperings() {
         tamper(&books, tampering).await;
         let whole = audit(&books.db).await.unwrap();
         let round = rounds.round().await.unwrap();

@@ -43,7 +43,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// None when there is no body at all.
+/// None when there is no body, or one that says `null`.
 impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
     type Rejection = Problem;
 
@@ -51,7 +51,8 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
         if request.body().is_end_stream() {
             return Ok(None);
         }
-        <Json<T> as FromRequest<S>>::from_request(request, state).await.map(Some)
+        let Json(body) = <Json<Option<T>> as FromRequest<S>>::from_request(request, state).await?;
+        Ok(body.map(Json))
     }
 }
 

@@ -39,7 +39,10 @@ async fn a_file_larger_than_a_server_takes_is_imported_and_exported_again(
     let told = said(&imported);
     assert_eq!(imported.status.code(), Some(1), "{told}");
     assert!(told.contains("12000 rows: 11998 accepted, 0 unchanged, 2 refused"), "{told}");
-    assert!(told.contains("line 7003: BAD\n: sku:") && told.contains("line 11004: S-11000: name: it is empty"), "{told}");
+    assert!(
+        told.contains("line 7003: BAD\n: sku:") && told.contains("line 11004: S-11000: name: it is empty"),
+        "{told}"
+    );
     let again = said(&onhand(&system, &["import", "items", "items.csv"]));
     assert!(again.contains("12000 of them had been imported before"), "{again}");
     let exported = onhand(&system, &["export", "items", "out.csv"]);

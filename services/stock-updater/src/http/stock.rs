@@ -158,7 +158,12 @@ impl MoveBody {
 }
 
 impl StocktakeBody {
-    pub(super) fn of(location: String, state: UnitState, counted: i64, version: Option<i64>) -> StocktakeBody {
+    pub(super) fn of(
+        location: String,
+        state: UnitState,
+        counted: i64,
+        version: Option<i64>,
+    ) -> StocktakeBody {
         StocktakeBody { location, counted, state, version, reason: None, reference: None }
     }
 

@@ -105,8 +105,7 @@ impl LossBody {
 }
 
 fn lines(draft: &Draft<'_>, given: &[ItemLine]) -> Result<Vec<TransferLine>, Error> {
-    let line =
-        |line: &ItemLine| Ok(TransferLine { item: draft.item(&line.item)?, quantity: line.quantity });
+    let line = |line: &ItemLine| Ok(TransferLine { item: draft.item(&line.item)?, quantity: line.quantity });
     given.iter().map(line).collect()
 }
 

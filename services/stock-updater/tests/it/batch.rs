@@ -205,8 +205,7 @@ async fn json_lines_are_answered_with_json_lines(
     let request = shop.request(Method::POST, "/v1/batch").header("content-type", LINES);
     let answer = shop.send(request.header("accept", LINES).body(body)).await;
     assert_eq!(answer.headers["content-type"], LINES);
-    let results: Vec<Value> =
-        answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let results: Vec<Value> = answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let said = |result: &Value| (result["line"].as_i64(), result["status"].as_i64());
     let told: Vec<_> = results.iter().map(said).collect();
     // Line 2 is blank, and nothing.
@@ -240,9 +239,7 @@ async fn ten_thousand_lines_are_a_batch_and_one_more_or_none_is_not(
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_is_none_changes_nothing(
-    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
-) {
+async fn a_batch_that_is_none_changes_nothing(#[values(Backend::Embedded, Backend::Real)] backend: Backend) {
     let shop = open(backend).await;
     shop.item("TEA", 5).await;
     let one = receive("TEA", 1);

@@ -178,7 +178,9 @@ async fn another_brands_items_do_not_exist_in_a_batch_or_a_file(
         shop.post("/v1/batch", json!([{}])).await.is_problem(403, "forbidden");
         for what in ["items", "levels"] {
             let request = shop.request(reqwest::Method::POST, &format!("/v1/imports/{what}"));
-            shop.send(request.header("content-type", "text/csv").body("x")).await.is_problem(403, "forbidden");
+            shop.send(request.header("content-type", "text/csv").body("x"))
+                .await
+                .is_problem(403, "forbidden");
             let status = shop.get(&format!("/v1/exports/{what}")).await.status;
             assert_eq!(status, if role == "viewer" { 200 } else { 403 });
         }

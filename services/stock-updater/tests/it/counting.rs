@@ -45,7 +45,8 @@ async fn an_open_hold_does_not_stand_in_the_way_of_a_count(
 ) {
     let shop = open(backend).await;
     shop.item("TEA", 10).await;
-    let held = shop.post("/v1/reservations", json!({"lines": [{"item": "TEA", "quantity": 7}]})).await.is(201);
+    let held =
+        shop.post("/v1/reservations", json!({"lines": [{"item": "TEA", "quantity": 7}]})).await.is(201);
     let hold = held["reservation"]["reservation_id"].as_str().unwrap();
     let done = count(&shop, json!({"location": "main", "counted": 8})).await.is(201);
     let item = &done["items"][0];
@@ -79,7 +80,10 @@ async fn units_are_sorted_by_what_they_are_good_for(
     shop.post("/v1/items/TEA/moves", inspected).await.is_problem(409, "not-enough");
     let nowhere = json!({"location": "main", "from": "damaged", "to": "damaged", "quantity": 1});
     shop.post("/v1/items/TEA/moves", nowhere).await.is_problem(422, "move-to-itself");
-    assert_eq!(ask("adjustments", json!({"delta": -1, "state": "damaged", "reason": "binned"})).await, (13, 13));
+    assert_eq!(
+        ask("adjustments", json!({"delta": -1, "state": "damaged", "reason": "binned"})).await,
+        (13, 13)
+    );
     let found = json!({"location": "main", "state": "damaged", "counted": 4});
     assert_eq!(ask("stocktakes", found).await, (13, 17));
     assert_eq!(shop.get("/v1/audit").await.is(200)["clean"], true);

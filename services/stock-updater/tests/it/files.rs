@@ -14,7 +14,10 @@ async fn import(shop: &Shop, what: &str, key: Option<&str>, body: impl Into<Vec<
 
 async fn export(shop: &Shop, what: &str) -> String {
     let answer = shop.get(&format!("/v1/exports/{what}")).await;
-    assert_eq!((answer.status.as_u16(), &answer.headers["content-type"]), (200, &"text/csv; charset=utf-8".parse().unwrap()));
+    assert_eq!(
+        (answer.status.as_u16(), &answer.headers["content-type"]),
+        (200, &"text/csv; charset=utf-8".parse().unwrap())
+    );
     answer.text
 }
 
@@ -67,7 +70,8 @@ async fn items_are_created_and_changed_by_their_sku(
     }
     let same = import(&shop, "items", None, "sku,name\nTEA,Green tea\nCUP,\"Cup, white\"\n").await.is(200);
     assert_eq!(counts(&same), [2, 0, 2, 0]);
-    let fixed = import(&shop, "items", None, "sku,product_id,owner\nTEA,p-OTHER,\nCUP,,somebody\n").await.is(200);
+    let fixed =
+        import(&shop, "items", None, "sku,product_id,owner\nTEA,p-OTHER,\nCUP,,somebody\n").await.is(200);
     assert_eq!(counts(&fixed), [2, 0, 0, 2]);
     let listed = export(&shop, "items").await;
     assert_eq!(
@@ -90,7 +94,10 @@ async fn levels_are_counted_row_by_row_against_the_version_that_was_seen(
     shop.item("CUP", 4).await;
     shop.post("/v1/locations", json!({"code": "back", "priority": 900})).await.is(201);
     let counted = export(&shop, "levels").await;
-    assert_eq!(counted, "sku,location,on_hand,damaged,quality_control,version\nCUP,main,4,0,0,2\nTEA,main,10,0,0,2\n");
+    assert_eq!(
+        counted,
+        "sku,location,on_hand,damaged,quality_control,version\nCUP,main,4,0,0,2\nTEA,main,10,0,0,2\n"
+    );
     shop.post("/v1/items/TEA/adjustments", json!({"delta": -3, "reason": "sold"})).await.is(201);
     shop.post("/v1/reservations", json!({"lines": [{"item": "CUP", "quantity": 4}]})).await.is(201);
     let file = "sku,location,on_hand,damaged,version\n\
@@ -179,16 +186,24 @@ async fn an_export_has_everything_however_many_pages_that_is(
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_none_changes_nothing(
-    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
-) {
+async fn a_file_that_is_none_changes_nothing(#[values(Backend::Embedded, Backend::Real)] backend: Backend) {
     let shop = open(backend).await;
     shop.item("TEA", 5).await;
     for (what, file, code, names) in [
         ("levels", "sku,on_hand\nTEA,1\n", "columns-invalid", vec!["missing columns: location"]),
-        ("levels", "sku,location,on_hand,colour\nTEA,main,1,red\n", "columns-invalid", vec!["unknown columns: colour"]),
+        (
+            "levels",
+            "sku,location,on_hand,colour\nTEA,main,1,red\n",
+            "columns-invalid",
+            vec!["unknown columns: colour"],
+        ),
         ("levels", "sku,location,on_hand,sku\nTEA,main,1,TEA\n", "columns-invalid", vec!["there twice: sku"]),
-        ("items", "SKU,name\nTEA,x\n", "columns-invalid", vec!["missing columns: sku", "unknown columns: SKU"]),
+        (
+            "items",
+            "SKU,name\nTEA,x\n",
+            "columns-invalid",
+            vec!["missing columns: sku", "unknown columns: SKU"],
+        ),
         ("items", "sku,name\n", "no-lines", vec![]),
         ("items", "", "malformed-body", vec![]),
     ] {
@@ -200,7 +215,9 @@ async fn a_file_that_is_none_changes_nothing(
             assert!(problem["detail"].as_str().unwrap().contains(name), "{problem}");
         }
     }
-    let odd = import(&shop, "levels", None, &b"sku,location,on_hand\nTEA,\xff,1\nTEA,ma\0in,1\nTEA,\"main,1\n"[..]).await;
+    let odd =
+        import(&shop, "levels", None, &b"sku,location,on_hand\nTEA,\xff,1\nTEA,ma\0in,1\nTEA,\"main,1\n"[..])
+            .await;
     assert_eq!(counts(&odd.is(200)), [3, 0, 0, 3]);
     let many: String = (0..10_001).map(|n| format!("S-{n}\n")).collect();
     import(&shop, "items", None, format!("sku\n{many}")).await.is_problem(422, "too-many-lines");

@@ -14,7 +14,11 @@ async fn shipped(shop: &Shop) -> String {
         "lines": [{"item": "TEA", "quantity": 4}, {"item": "p-CUP", "quantity": 2}, {"item": "TEA", "quantity": 2}]});
     let made = shop.post("/v1/transfers", body).await.is(201);
     let lines = made["transfer"]["lines"].as_array().unwrap();
-    assert_eq!((lines[0]["shipped"].as_i64(), lines[0]["outstanding"].as_i64()), (Some(6), Some(6)), "{made:#}");
+    assert_eq!(
+        (lines[0]["shipped"].as_i64(), lines[0]["outstanding"].as_i64()),
+        (Some(6), Some(6)),
+        "{made:#}"
+    );
     made["transfer"]["transfer_id"].as_str().unwrap().to_owned()
 }
 
@@ -63,9 +67,7 @@ async fn goods_in_transit_are_counted_once_and_arrive_in_parts(
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transfer_ships_every_line_or_none(
-    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
-) {
+async fn a_transfer_ships_every_line_or_none(#[values(Backend::Embedded, Backend::Real)] backend: Backend) {
     let shop = open(backend).await;
     shipped(&shop).await;
     let ship = |lines: Value| json!({"from": "main", "to": "shop", "lines": lines});
@@ -101,8 +103,12 @@ async fn a_transfer_given_again_is_answered_byte_for_byte(
         let first = shop.post_keyed(key, &path, body.clone()).await;
         let second = shop.post_keyed(key, &path, body).await;
         assert_eq!((first.status, &first.text), (second.status, &second.text));
-        shop.post_keyed(key, &path, json!({"lines": [{"item": "TEA", "quantity": 2}], "from": "main", "to": "shop"}))
-            .await;
+        shop.post_keyed(
+            key,
+            &path,
+            json!({"lines": [{"item": "TEA", "quantity": 2}], "from": "main", "to": "shop"}),
+        )
+        .await;
     }
     assert_eq!(shop.available("TEA").await, 4, "one left, one came");
 }

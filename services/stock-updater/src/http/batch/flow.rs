@@ -138,7 +138,10 @@ struct Run {
 
 impl Run {
     /// The place of the next line whose turn it is; none when all are done.
-    async fn turn(&mut self, under_way: &mut UnderWay<impl Future<Output = (usize, Outcome)>>) -> Option<usize> {
+    async fn turn(
+        &mut self,
+        under_way: &mut UnderWay<impl Future<Output = (usize, Outcome)>>,
+    ) -> Option<usize> {
         loop {
             if let Some(at) = self.order.next() {
                 return Some(at);

@@ -96,7 +96,9 @@ impl Fields<'_> {
             ("transfer_id", self.transfer.is_some()),
         ];
         match left.iter().find(|(_, left)| *left) {
-            Some((name, _)) => Err(malformed(format!("unknown field `{name}`: this command is not about one"))),
+            Some((name, _)) => {
+                Err(malformed(format!("unknown field `{name}`: this command is not about one")))
+            }
             None => Ok(()),
         }
     }

@@ -166,11 +166,15 @@ fn split<'a>(
 ) -> Result<(bool, Vec<Text<'a>>), Problem> {
     if media_type == JSON_LINES {
         let lines = (1..).zip(body.split(|byte| *byte == b'\n'));
-        let lines = lines.map(|(number, line)| (number, line.trim_ascii())).filter(|(_, line)| !line.is_empty());
+        let lines =
+            lines.map(|(number, line)| (number, line.trim_ascii())).filter(|(_, line)| !line.is_empty());
         return Ok((asked.unwrap_or(false), lines.collect()));
     }
     let document = if body.trim_ascii_start().starts_with(b"[") {
-        Document { atomic: None, commands: serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))? }
+        Document {
+            atomic: None,
+            commands: serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?,
+        }
     } else {
         serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?
     };
@@ -209,7 +213,13 @@ async fn plan(app: &App, caller: &Caller, lines: Vec<Text<'_>>) -> Result<Vec<En
             names.learn(new);
             made.insert(new.identity.id, at);
         }
-        entries.push(Entry { line, status, requests: request.map(|request| vec![request]), key: None, after });
+        entries.push(Entry {
+            line,
+            status,
+            requests: request.map(|request| vec![request]),
+            key: None,
+            after,
+        });
     }
     Ok(entries)
 }
@@ -238,9 +248,8 @@ async fn together(
         let line = lines.get(stop.line).map_or(0, |(line, _)| *line);
         stopped(Error::from(stop.refusal).into(), line)
     })?;
-    let outcome = |((line, status), done)| {
-        Outcome { line, status, done: Ok(vec![done]), replayed: Some(replayed) }
-    };
+    let outcome =
+        |((line, status), done)| Outcome { line, status, done: Ok(vec![done]), replayed: Some(replayed) };
     let outcomes = lines.into_iter().zip(done).map(outcome).collect();
     Ok(replayable(answer(outcomes, headers), replayed))
 }

@@ -60,7 +60,8 @@ impl Order {
                     continue;
                 }
                 order.waits[at] += 1;
-                let until = if its_lane == lane { &mut order.until_queued } else { &mut order.until_answered };
+                let until =
+                    if its_lane == lane { &mut order.until_queued } else { &mut order.until_answered };
                 until[before].push(at);
             }
             if order.waits[at] == 0 {

@@ -123,11 +123,7 @@ impl Import {
         Ok(replayable(Json(report).into_response(), replayed))
     }
 
-    fn report(
-        &self,
-        outcomes: Vec<Outcome>,
-        unchanged: impl Fn(usize, &[ledger::Done]) -> bool,
-    ) -> Report {
+    fn report(&self, outcomes: Vec<Outcome>, unchanged: impl Fn(usize, &[ledger::Done]) -> bool) -> Report {
         let mut report = Report { rows: outcomes.len(), accepted: 0, unchanged: 0, refused: vec![] };
         for (at, outcome) in outcomes.into_iter().enumerate() {
             match outcome.done {

@@ -77,7 +77,8 @@ pub(super) async fn import(
 
 /// What a row asks for.
 fn instruction(cells: Cells<'_>, sku: Sku, record: Option<&ItemRecord>) -> Result<Instruction, Problem> {
-    let (reorder_point, reorder_quantity) = (cells.number("reorder_point")?, cells.number("reorder_quantity")?);
+    let (reorder_point, reorder_quantity) =
+        (cells.number("reorder_point")?, cells.number("reorder_quantity")?);
     let (active, supplier_id) = (cells.truth("active")?, cells.name("supplier_id")?);
     let Some(record) = record else {
         return Ok(Instruction::CreateItem(NewItemBody {

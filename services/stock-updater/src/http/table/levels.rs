@@ -18,8 +18,7 @@ use crate::http::names::{Names, Wanted};
 use crate::http::stock::{StocktakeBody, UnitState};
 
 /// The columns of a file of levels, as it is exported too.
-pub(super) const COLUMNS: [&str; 6] =
-    ["sku", "location", "on_hand", "damaged", "quality_control", "version"];
+pub(super) const COLUMNS: [&str; 6] = ["sku", "location", "on_hand", "damaged", "quality_control", "version"];
 
 /// Correct levels by what was counted, from a CSV file.
 ///

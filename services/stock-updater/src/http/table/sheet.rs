@@ -79,7 +79,10 @@ impl Columns {
             }
         };
         let times = |column: &str| names.iter().filter(|name| *name == column).count();
-        complain("missing columns", self.required.iter().copied().filter(|column| times(column) == 0).collect());
+        complain(
+            "missing columns",
+            self.required.iter().copied().filter(|column| times(column) == 0).collect(),
+        );
         let unknown = names.iter().map(String::as_str).filter(|name| !known().any(|column| column == *name));
         complain("unknown columns", unknown.collect());
         complain("columns that are there twice", known().filter(|column| times(column) > 1).collect());
