@@ -63,6 +63,11 @@ impl Job {
         }
     }
 
+    /// Whether a job or consumer of our own asks.
+    pub(super) fn is_a_jobs(&self) -> bool {
+        self.requests.iter().any(|request| request.by.is_job())
+    }
+
     /// All that it asks for.
     pub(super) fn commands(&self) -> impl Iterator<Item = &Command> {
         self.requests.iter().map(|request| &request.command)
@@ -116,7 +121,7 @@ impl Batch {
         let outcome = self.decide(job);
         // A refusal without a key has nothing that anybody could ask for again. One of an event is not kept either:
         // when somebody looked into it and sends the event again, it is decided anew.
-        let asked = job.key.is_some() && !job.requests.iter().any(|request| request.by.is_job());
+        let asked = job.key.is_some() && !job.is_a_jobs();
         if outcome.is_ok() || asked {
             self.keep(job, key, &outcome);
         }

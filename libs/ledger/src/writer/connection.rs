@@ -41,7 +41,7 @@ pub(super) struct Approach {
 /// Which commands to look up before they are decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keys {
-    /// None: they are new until writing their keys says otherwise.
+    /// None but our own jobs': they are new until writing their keys says otherwise.
     None,
     /// Those that have a key of the caller's.
     Callers,
@@ -239,7 +239,8 @@ impl Connection {
         keys: Keys,
     ) -> Result<HashMap<(String, String), super::recording::KeyRow>, StoreError> {
         let asked = jobs.iter().filter(|job| match keys {
-            Keys::None => false,
+            // What a job of ours is refused is not kept, so its key would not be found out to be there.
+            Keys::None => job.key.is_some() && job.is_a_jobs(),
             Keys::Callers => job.key.is_some(),
             Keys::All => true,
         });

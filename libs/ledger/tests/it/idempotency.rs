@@ -95,3 +95,18 @@ async fn a_change_against_a_stale_version_is_refused(
         Refusal::HoldUnknown { .. }
     ));
 }
+
+#[rstest]
+#[tokio::test]
+async fn an_event_that_comes_again_is_done_also_when_nothing_is_left_for_it(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let books = open(backend).await;
+    let item = books.item("TEA", 1).await;
+    let event =
+        || Request::new(sell(item, 1), ledger::By::job("product-sold")).with_key("order 1, product 1");
+    let first = books.writer.submit(event()).await.unwrap();
+    let second = books.writer.submit(event()).await.unwrap();
+    assert_eq!((second.outcome.unwrap(), second.replayed), (first.outcome.unwrap(), true));
+    assert_eq!(books.view(item).await.available, 0);
+}

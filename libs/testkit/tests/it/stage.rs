@@ -32,8 +32,8 @@ fn the_settings_name_every_back_end_and_nothing_twice() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stage = runtime.block_on(Stage::new(Backend::Embedded));
     let mut keys: Vec<String> = stage.settings().into_iter().map(|setting| setting.0).collect();
-    assert_eq!(keys.len(), 8);
+    assert_eq!(keys.len(), 9);
     keys.sort();
     keys.dedup();
-    assert_eq!(keys.len(), 8);
+    assert_eq!(keys.len(), 9);
 }
