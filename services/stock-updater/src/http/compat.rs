@@ -35,7 +35,7 @@ struct Update {
 }
 
 #[derive(Serialize, ToSchema)]
-struct Product {
+struct UpdatedProduct {
     id: String,
     name: String,
     stock: i64,
@@ -75,7 +75,7 @@ impl IntoResponse for Detail {
 /// Change a product's stock, as older clients do.
 #[utoipa::path(post, path = "/stock/update/{product_id}", tag = "older clients", request_body = Update,
     params(("product_id" = String, Path)), responses(
-    (status = 200, description = "The product after it", body = Product),
+    (status = 200, description = "The product after it", body = UpdatedProduct),
     (status = 400, description = "Stock would fall below zero"),
     (status = 404, description = "There is no such product"),
 ))]
@@ -105,7 +105,7 @@ async fn update(
     let view = app.reader.item(item).await.map_err(Error::from)?.ok_or_else(not_found)?;
     let stock = done.items.first().map_or(view.available, |after| after.available);
     let (supplier_id, active) = (view.supplier_id, view.active);
-    let product = Product { id: view.product_id, name: view.name, stock, supplier_id, active };
+    let product = UpdatedProduct { id: view.product_id, name: view.name, stock, supplier_id, active };
     Ok(replayable(axum::Json(product).into_response(), answer.replayed))
 }
 
