@@ -44,7 +44,10 @@ const COLUMNS: [&str; 6] = [
 ];
 
 /// A snapshot is read by itself: not packed away into another table.
-const SETTINGS: &str = "ALTER TABLE inventory_snapshots ALTER body SET STORAGE MAIN";
+///
+/// While the outbox is made anew, nobody adds to the old one.
+const SETTINGS: &str = "ALTER TABLE inventory_snapshots ALTER body SET STORAGE MAIN;
+     LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE";
 
 fn id(name: &'static str) -> ColumnDef {
     let mut column = ColumnDef::new(name);

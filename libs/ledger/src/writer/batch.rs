@@ -38,6 +38,13 @@ pub(super) struct Loaded {
     pub(super) now: Timestamp,
 }
 
+impl Loaded {
+    /// Whether units of any item are promised.
+    pub(super) fn has_reserved(&self) -> bool {
+        self.stock.items.values().flat_map(|item| item.levels.values()).any(|level| level.reserved > 0)
+    }
+}
+
 /// The scope of the keys that we make ourselves, one for each command that came without one: they let a command
 /// whose commit was never acknowledged find out what became of it.
 const OWN_SCOPE: &str = "";

@@ -126,6 +126,11 @@ impl Connection {
         Ok(Connection::Sqlite(options.connect().await?))
     }
 
+    /// Whether what is read may change before it is written.
+    pub(super) fn reads_without_locks(&self, approach: Approach) -> bool {
+        matches!(self, Connection::Postgres(_)) && !approach.locked
+    }
+
     pub(super) async fn rollback(&mut self) -> Result<(), StoreError> {
         match self {
             Connection::Postgres(pg) => postgres::run(pg, "ROLLBACK").await,

@@ -196,8 +196,17 @@ impl Lane {
     ) -> Result<Vec<Result<Together, Unanswered>>, StoreError> {
         let locations = self.locations().await?;
         let connection = self.connection().await?;
-        let loaded = connection.load(jobs, locations, approach).await?;
-        let (answers, recording) = decide_all(jobs, loaded);
+        let mut approach = approach;
+        let loaded = connection.load(jobs, Arc::clone(&locations), approach).await?;
+        // A hold that ended between the reading of its item and of the holds makes its units look promised. What is
+        // written then is refused by the ledger's key; a refusal writes nothing, so it is decided again under locks.
+        let unsure = connection.reads_without_locks(approach) && loaded.has_reserved();
+        let (mut answers, mut recording) = decide_all(jobs, loaded);
+        if unsure && answers.iter().flatten().any(|answer| answer.outcome.is_err()) {
+            approach.locked = true;
+            let loaded = connection.load(jobs, locations, approach).await?;
+            (answers, recording) = decide_all(jobs, loaded);
+        }
         connection.record(&recording, approach).await?;
         if !recording.news.is_empty() {
             self.shared.wake.notify_one();

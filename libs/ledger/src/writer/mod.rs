@@ -145,9 +145,10 @@ impl Writer {
         match command {
             // Two that want the same SKU must not race each other.
             Command::CreateItem(new) => new.identity.sku.hash(&mut hasher),
-            other => match other.hold() {
-                Some(hold) => hold.hash(&mut hasher),
-                None => other.items().first().hash(&mut hasher),
+            other => match (other.hold(), other.transfer()) {
+                (Some(hold), _) => hold.hash(&mut hasher),
+                (None, Some(transfer)) => transfer.hash(&mut hasher),
+                (None, None) => other.items().first().hash(&mut hasher),
             },
         }
         let lanes = self.lanes.len() as u64;

@@ -226,7 +226,8 @@ impl Recording {
             let rows = if cause.is_some() { &mut self.new_transfers } else { &mut self.transfers };
             rows.extend(line.map(|line| TransferRow { transfer: id, from, to, line: line.clone(), cause }));
         }
-        // As items: of two batches that want the same keys one waits, and not each for the other.
+        // By what is unique about them. As items: of two batches that want the same keys one waits, and not each for the other.
+        self.created.sort_unstable_by(|a, b| a.identity.sku.cmp(&b.identity.sku));
         self.keys.sort_unstable_by(|a, b| (&a.scope, &a.key).cmp(&(&b.scope, &b.key)));
     }
 }

@@ -3,7 +3,7 @@
 use events::outbox::Parcel;
 use sqlx::PgConnection;
 
-use super::{rare, run};
+use super::{lock, rare, run};
 use crate::writer::connection::StoreError;
 use crate::writer::recording::{HoldRow, LedgerRow, Recording};
 
@@ -17,6 +17,9 @@ pub(in crate::writer) async fn record(
     let several = begun || rare::any(recording);
     if several && !begun {
         run(pg, "BEGIN").await?;
+        // Items come first here too: what is rare is written before the statement that changes them.
+        let items: Vec<_> = recording.totals.iter().map(|row| row.item.0).collect();
+        lock(pg, &items).await?;
     }
     if several {
         rare::write(pg, recording).await?;

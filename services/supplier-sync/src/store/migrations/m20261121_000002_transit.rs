@@ -1,7 +1,7 @@
 //! What is on its way between locations, and the outbox in parcels: a row a transaction.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::ConnectionTrait;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
@@ -19,6 +19,11 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for statement in STATEMENTS {
             manager.get_connection().execute_unprepared(statement).await?;
+        }
+        if manager.get_database_backend() == DbBackend::Postgres {
+            // While the outbox is made anew, nobody adds to the old one.
+            let lock = "LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE";
+            manager.get_connection().execute_unprepared(lock).await?;
         }
         events::tables::outbox_in_parcels(manager).await
     }
