@@ -212,3 +212,13 @@ pub enum Refusal {
         sku: String,
     },
 }
+
+impl Refusal {
+    /// Whether another list of locations might have made a difference.
+    pub fn is_about_locations(&self) -> bool {
+        matches!(
+            self,
+            Refusal::LocationUnknown { .. } | Refusal::NoLocation | Refusal::LocationInactive { .. }
+        )
+    }
+}

@@ -1,21 +1,18 @@
 //! The decisions of one batch: in memory, in order of arrival, over items as they were at one instant.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use domain::{
-    Command, Event, HoldId, HoldLine, ItemId, LocationId, Place, Refusal, ShippedLine, Stock, Timestamp,
-    TransferId,
-};
+use domain::{Command, Event, HoldId, Item, ItemId, Location, LocationId, Place, Refusal, Stock, Timestamp};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::after::done;
 use super::announce::{announce, available};
+use super::memory::Memory;
 use super::recording::{Cause, KeyRow, Recording, Touched};
-use crate::request::{
-    By, Done, HeldLine, HoldAfter, ItemAfter, Outcome, Request, ShippedAfter, Stopped, Together,
-    TransferAfter, Unanswered, fingerprint,
-};
+use crate::request::{By, Done, Outcome, Request, Stopped, Together, Unanswered, fingerprint};
 
 /// Requests on their way to their answer: one, or several that are done together or not at all.
 pub(super) struct Job {
@@ -39,6 +36,12 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
+    /// Nothing yet.
+    pub(super) fn nothing(now: Timestamp, locations: Arc<[Location]>) -> Loaded {
+        let stock = Stock { locations, ..Stock::default() };
+        Loaded { stock, kept: HashSet::new(), keys: HashMap::new(), now }
+    }
+
     /// Whether units of any item are promised.
     pub(super) fn has_reserved(&self) -> bool {
         self.stock.items.values().flat_map(|item| item.levels.values()).any(|level| level.reserved > 0)
@@ -81,34 +84,90 @@ impl Job {
     }
 }
 
-/// Decides each job and writes down what came of it. Returns an answer a job, in their order, and what to
-/// record.
-pub(super) fn decide_all(jobs: &[Job], loaded: Loaded) -> (Vec<Result<Together, Unanswered>>, Recording) {
-    let mut batch = Batch {
-        recording: Recording::new(loaded.now),
-        touched: Touched::default(),
-        stock: loaded.stock,
-        keys: loaded.keys,
-        fresh: HashMap::new(),
-        now: loaded.now,
-    };
-    batch.expire_due();
-    let answers = jobs.iter().map(|job| batch.answer(job)).collect();
-    batch.recording.settle(batch.touched, &batch.stock, &loaded.kept);
-    (answers, batch.recording)
+/// What came of a batch.
+pub(super) struct Decided {
+    /// One a job, in their order.
+    pub(super) answers: Vec<Result<Together, Unanswered>>,
+    pub(super) recording: Recording,
+    /// The items as they are after it.
+    pub(super) items: HashMap<ItemId, Item>,
 }
 
-struct Batch {
+/// Decides each job and writes down what came of it.
+pub(super) fn decide_all(jobs: &[Job], loaded: Loaded) -> Decided {
+    let mut batch = Batch::over(loaded);
+    batch.expire_due();
+    jobs.iter().for_each(|job| batch.answer(job));
+    batch.close()
+}
+
+/// A batch that is being decided.
+pub(super) struct Batch {
     stock: Stock,
+    kept: HashSet<(ItemId, LocationId)>,
     keys: HashMap<(String, String), KeyRow>,
     /// The keys of this batch, by their place in the recording: a request may come twice in one batch.
     fresh: HashMap<(String, String), usize>,
     now: Timestamp,
+    answers: Vec<Result<Together, Unanswered>>,
     recording: Recording,
     touched: Touched,
 }
 
 impl Batch {
+    pub(super) fn over(Loaded { stock, kept, keys, now }: Loaded) -> Batch {
+        Batch {
+            stock,
+            kept,
+            keys,
+            fresh: HashMap::new(),
+            now,
+            answers: vec![],
+            recording: Recording::new(now),
+            touched: Touched::default(),
+        }
+    }
+
+    /// Decides one more job from what a lane remembers; says whether that sufficed. If not, nothing of this batch is
+    /// good any more.
+    ///
+    /// It suffices for a command that takes every item that it depends on to a next version: of what was decided on
+    /// an item that somebody else has changed meanwhile the ledger's key refuses that version. A refusal, or an answer
+    /// that changes nothing, would be refused by nobody; nor would one that holds or earlier versions count for.
+    pub(super) fn remembers(&mut self, job: &Job, memory: &mut Memory) -> bool {
+        let [Request { command, .. }] = job.requests.as_slice() else { return false };
+        let more = command.hold().is_some() || command.transfer().is_some() || command.stocktake().is_some();
+        if more || matches!(command, Command::CreateItem(_)) || (job.key.is_some() && job.is_a_jobs()) {
+            return false;
+        }
+        let items = command.items();
+        if !items.iter().all(|id| self.knows(*id, memory)) {
+            return false;
+        }
+        let rows = self.recording.ledger.len();
+        self.answer(job);
+        let done = matches!(self.answers.last(), Some(Ok(Together { outcome: Ok(_), replayed: false })));
+        let rows = &self.recording.ledger[rows..];
+        done && items.iter().all(|id| rows.iter().any(|row| row.item == *id))
+    }
+
+    /// Whether an item is known here or remembered, with no hold on it that may have ended.
+    fn knows(&mut self, id: ItemId, memory: &mut Memory) -> bool {
+        if let Entry::Vacant(place) = self.stock.items.entry(id) {
+            let Some(item) = memory.take(id) else { return false };
+            self.kept.extend(item.levels.keys().map(|location| (id, *location)));
+            place.insert(item);
+        }
+        let levels = self.stock.items.get(&id).into_iter().flat_map(|item| item.levels.values());
+        levels.map(|level| level.reserved).sum::<i64>() == 0
+    }
+
+    /// Reads what to record off the stock.
+    pub(super) fn close(mut self) -> Decided {
+        self.recording.settle(self.touched, &self.stock, &self.kept);
+        Decided { answers: self.answers, recording: self.recording, items: self.stock.items }
+    }
+
     /// Ends the holds whose time is up on the batch's items, whether or not a sweeper runs.
     fn expire_due(&mut self) {
         let due = domain::expire_due(&self.stock, self.now);
@@ -118,7 +177,12 @@ impl Batch {
         }
     }
 
-    fn answer(&mut self, job: &Job) -> Result<Together, Unanswered> {
+    fn answer(&mut self, job: &Job) {
+        let answer = self.found_or_decided(job);
+        self.answers.push(answer);
+    }
+
+    fn found_or_decided(&mut self, job: &Job) -> Result<Together, Unanswered> {
         let key = job.key();
         let fresh = self.fresh.get(&key).map(|at| &self.recording.keys[*at]);
         if let Some(stored) = fresh.or_else(|| self.keys.get(&key)) {
@@ -162,7 +226,7 @@ impl Batch {
         let recorded = job.requests.iter().zip(decided).map(|(request, events)| {
             let difference = difference(&request.command, &events);
             self.record(request, command_id, job.traceparent.clone(), events);
-            let done = Done { difference, ..self.done(request, command_id) };
+            let done = Done { difference, ..done(&self.stock, request, command_id, self.now) };
             command_id = Uuid::now_v7();
             done
         });
@@ -186,73 +250,6 @@ impl Batch {
         let news = announce(request, command_id, &events, &before, &self.stock, self.now);
         let entry = |event| events::outbox::Entry::new(super::SOURCE, event, self.now, traceparent.clone());
         self.recording.news.extend(news.into_iter().map(entry));
-    }
-
-    fn done(&self, request: &Request, command_id: Uuid) -> Done {
-        let command = &request.command;
-        let hold = match command {
-            Command::Reserve { hold, .. } => Some(*hold),
-            other => other.hold(),
-        };
-        let transfer = match command {
-            Command::Ship { transfer, .. } => Some(*transfer),
-            other => other.transfer(),
-        };
-        let reservation = hold.and_then(|hold| self.hold_after(hold));
-        let transfer = transfer.and_then(|transfer| self.transfer_after(transfer));
-        let mut items = command.items();
-        items.extend(reservation.iter().flat_map(|hold| &hold.lines).map(|line| line.item_id));
-        items.extend(transfer.iter().flat_map(|transfer| &transfer.lines).map(|line| line.item_id));
-        items.sort_unstable();
-        items.dedup();
-        let items = items.into_iter().filter_map(|id| self.item_after(id)).collect();
-        Done { command_id, recorded_at: self.now, items, reservation, transfer, difference: None }
-    }
-
-    fn item_after(&self, id: ItemId) -> Option<ItemAfter> {
-        let item = self.stock.items.get(&id)?;
-        let total = item.total();
-        Some(ItemAfter {
-            item_id: id,
-            sku: item.identity.sku.as_str().to_owned(),
-            product_id: item.identity.product_id.as_str().to_owned(),
-            version: item.version,
-            on_hand: total.on_hand(),
-            available: total.available,
-            reserved: total.reserved,
-            incoming: total.incoming,
-            in_transit: total.in_transit,
-        })
-    }
-
-    fn hold_after(&self, id: HoldId) -> Option<HoldAfter> {
-        let hold = self.stock.holds.get(&id)?;
-        let first = hold.lines.first()?;
-        let line = |line: &HoldLine| HeldLine {
-            item_id: line.item,
-            location_id: line.location,
-            quantity: line.quantity,
-            confirmed: line.confirmed,
-        };
-        let lines = hold.lines.iter().map(line).collect();
-        Some(HoldAfter { reservation_id: id, status: hold.status(), expires_at: first.expires_at, lines })
-    }
-
-    fn transfer_after(&self, id: TransferId) -> Option<TransferAfter> {
-        let transfer = self.stock.transfers.get(&id)?;
-        let line = |line: &ShippedLine| ShippedAfter {
-            item_id: line.item,
-            shipped: line.shipped,
-            received: line.received,
-            lost: line.lost,
-            outstanding: line.outstanding(),
-        };
-        Some(TransferAfter {
-            transfer_id: id,
-            from_location_id: transfer.from,
-            to_location_id: transfer.to,
-            lines: transfer.lines.iter().map(line).collect(),
-        })
     }
 }
 

@@ -126,9 +126,13 @@ impl Connection {
         Ok(Connection::Sqlite(options.connect().await?))
     }
 
+    pub(super) fn is_postgres(&self) -> bool {
+        matches!(self, Connection::Postgres(_))
+    }
+
     /// Whether what is read may change before it is written.
     pub(super) fn reads_without_locks(&self, approach: Approach) -> bool {
-        matches!(self, Connection::Postgres(_)) && !approach.locked
+        self.is_postgres() && !approach.locked
     }
 
     pub(super) async fn rollback(&mut self) -> Result<(), StoreError> {
@@ -155,8 +159,13 @@ impl Connection {
         locations: Arc<[Location]>,
         approach: Approach,
     ) -> Result<Loaded, StoreError> {
-        self.begin(approach).await?;
         let commands = || jobs.iter().flat_map(Job::commands);
+        self.begin(approach).await?;
+        if let Connection::Postgres(pg) = self
+            && commands().any(|command| matches!(command, Command::CreateItem(_)))
+        {
+            postgres::lock_names(pg).await?;
+        }
         let held: Vec<Uuid> = unique(commands().filter_map(Command::hold).map(|HoldId(id)| id));
         let shipped: Vec<Uuid> = unique(commands().filter_map(Command::transfer).map(|TransferId(id)| id));
         let mut ids: Vec<Uuid> = commands().flat_map(Command::items).map(|ItemId(id)| id).collect();

@@ -1,16 +1,21 @@
 //! One queue, one connection, one transaction at a time.
+//!
+//! Reading order: [`Lane::run`] → [`Lane::answer`] (read, decide, write) → [`Lane::commit`] (write what was decided
+//! from memory, and decide the next batch meanwhile).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use domain::Location;
 use platform::db::DbConfig;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Job, decide_all};
+use super::ahead::Ahead;
+use super::batch::{Batch, Decided, Job, Loaded};
 use super::connection::{Approach, Connection, Keys, Remedy, StoreError};
+use super::memory::{Memory, Strays};
+use super::transaction::Known;
 use crate::request::{Together, Unanswered};
 
 /// How often a batch is tried before its callers are told that the database is not available. With the waits
@@ -23,13 +28,16 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 const SILENCE: Duration = Duration::from_secs(2);
 /// How long all attempts together may take: callers have given up by then.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How old the list of locations may be: another replica may have changed it.
-const LOCATIONS_MAX_AGE: Duration = Duration::from_secs(1);
-
 /// How long after a repeated request more of them are expected: clients that were cut off come back together.
 const REPEATS_LAST: Duration = Duration::from_secs(10);
 /// How long after a lost race for an item more of them are expected: another replica sells the same items.
 const CONTENTION_LASTS: Duration = Duration::from_secs(10);
+
+/// How many jobs are decided before a lane looks whether the database has answered.
+const DECIDED_AT_ONCE: usize = 64;
+
+/// In good faith: nothing is looked up or locked.
+const GOOD_FAITH: Approach = Approach { keys: Keys::None, locked: false };
 
 /// What a lane has in common with the others.
 #[derive(Clone)]
@@ -38,92 +46,167 @@ pub(super) struct Shared {
     pub(super) wake: Arc<Notify>,
     /// Counts the changes of locations.
     pub(super) locations: Arc<AtomicU64>,
+    /// What lanes tell each other to forget.
+    pub(super) strays: Strays,
 }
 
 pub(super) struct Lane {
-    /// Which it is, for metrics.
-    number: String,
-    url: String,
-    database: DbConfig,
+    pub(super) number: usize,
+    /// The same, for metrics.
+    label: String,
+    pub(super) url: String,
+    pub(super) database: DbConfig,
     batch: usize,
-    shared: Shared,
-    connection: Option<Connection>,
-    locations: Option<Known>,
+    pub(super) shared: Shared,
+    pub(super) connection: Option<Connection>,
+    pub(super) locations: Option<Known>,
     /// When a request was last given again.
-    repeated: Option<Instant>,
-    /// When somebody else last recorded the next version of an item of ours.
+    pub(super) repeated: Option<Instant>,
+    /// When somebody else last recorded the next version of an item that had just been read.
     contended: Option<Instant>,
-}
-
-/// The locations, when they were read, and how often they had been changed here by then.
-struct Known {
-    locations: Arc<[Location]>,
-    read: Instant,
-    epoch: u64,
+    /// When memory last proved wrong: somebody else had changed an item.
+    misled: Option<Instant>,
+    pub(super) memory: Memory,
 }
 
 impl Lane {
     pub(super) fn new(number: usize, url: &str, database: &DbConfig, batch: usize, shared: Shared) -> Lane {
-        let (number, url, database) = (number.to_string(), url.to_owned(), database.clone());
         Lane {
             number,
-            url,
-            database,
+            label: number.to_string(),
+            url: url.to_owned(),
+            database: database.clone(),
             batch: batch.max(1),
             shared,
             connection: None,
             locations: None,
             repeated: None,
             contended: None,
+            misled: None,
+            memory: Memory::default(),
         }
     }
 
     /// Works until `stop`, then finishes what had been accepted.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
+        let mut next = Ahead::default();
         loop {
-            let mut jobs = Vec::new();
-            let taken = tokio::select! {
-                taken = queue.recv_many(&mut jobs, self.batch) => taken,
-                () = stop.cancelled(), if !queue.is_closed() => {
-                    queue.close();
-                    continue;
+            if next.is_empty() {
+                let mut jobs = Vec::new();
+                let taken = tokio::select! {
+                    taken = queue.recv_many(&mut jobs, self.batch) => taken,
+                    () = stop.cancelled(), if !queue.is_closed() => {
+                        queue.close();
+                        continue;
+                    }
+                };
+                if taken == 0 {
+                    return;
                 }
+                self.decide_ahead(&mut next, jobs);
+            }
+            metrics::gauge!("stock_queue_depth", "lane" => self.label.clone()).set(queue.len() as f64);
+            next = match std::mem::take(&mut next).close() {
+                (jobs, Some(decided)) => self.commit(jobs, decided, &mut queue).await,
+                (jobs, None) => self.read_and_answer(jobs).await,
             };
-            if taken == 0 {
-                return;
-            }
-            metrics::gauge!("stock_queue_depth", "lane" => self.number.clone()).set(queue.len() as f64);
-            while !jobs.is_empty() {
-                let later = jobs.split_off(fitting(&jobs, self.batch));
-                self.answer(jobs).await;
-                jobs = later;
-            }
         }
     }
 
-    async fn answer(&mut self, jobs: Vec<Job>) {
+    /// Takes jobs and decides them from memory, as far as that suffices.
+    fn decide_ahead(&mut self, next: &mut Ahead, jobs: Vec<Job>) {
+        if next.is_empty() {
+            *next = Ahead::on(self.remembered());
+        }
+        for job in jobs {
+            next.take(job, &mut self.memory);
+        }
+    }
+
+    /// What a batch can be decided on without asking the database, if anything.
+    fn remembered(&mut self) -> Option<Batch> {
+        self.shared.strays.forget(self.number, &mut self.memory);
+        let reads = self.misled.is_some_and(|at| at.elapsed() < CONTENTION_LASTS);
+        if reads || self.approach(0) != GOOD_FAITH {
+            return None;
+        }
+        let (now, locations) = (self.memory.now()?, self.known_locations()?);
+        Some(Batch::over(Loaded::nothing(now, locations)))
+    }
+
+    /// Writes what was decided from memory, and decides what queues meanwhile as if it were written already.
+    async fn commit(&mut self, jobs: Vec<Job>, decided: Decided, queue: &mut mpsc::Receiver<Job>) -> Ahead {
         let started = Instant::now();
-        let commands: usize = jobs.iter().map(|job| job.requests.len()).sum();
-        metrics::histogram!("stock_batch_size").record(commands as f64);
-        let apart = match self.attempt(&jobs).await {
-            Ok(answers) => {
-                metrics::histogram!("stock_batch_duration_seconds").record(started.elapsed());
-                return reply(jobs, answers);
+        let Decided { answers, recording, items } = decided;
+        self.memory.keep(items, recording.at);
+        let mut connection = self.connection.take();
+        let mut next = Ahead::default();
+        let written = {
+            let write = async {
+                // Without a connection nothing was remembered.
+                let connection = connection.as_mut().ok_or(StoreError::Silent)?;
+                connection.record(&recording, GOOD_FAITH).await
+            };
+            let write = tokio::time::timeout(self.silence(), write);
+            tokio::pin!(write);
+            loop {
+                let room = self.batch.saturating_sub(next.commands()).min(DECIDED_AT_ONCE);
+                let mut more = Vec::new();
+                tokio::select! {
+                    biased;
+                    written = &mut write => break written.unwrap_or(Err(StoreError::Silent)),
+                    taken = queue.recv_many(&mut more, room), if room > 0 && !(queue.is_closed() && queue.is_empty()) => {
+                        if taken > 0 { self.decide_ahead(&mut next, more); }
+                    }
+                }
             }
+        };
+        self.connection = connection;
+        match written {
+            Ok(()) => {
+                self.told(&recording, started, &jobs);
+                reply(jobs, answers);
+            }
+            Err(error) => {
+                next.drop_decisions();
+                self.answer(jobs, Some(error)).await;
+            }
+        }
+        next
+    }
+
+    /// Reads, decides and writes, as many at a time as a transaction may take.
+    async fn read_and_answer(&mut self, mut jobs: Vec<Job>) -> Ahead {
+        while !jobs.is_empty() {
+            let later = jobs.split_off(fitting(&jobs, self.batch));
+            self.answer(jobs, None).await;
+            jobs = later;
+        }
+        Ahead::default()
+    }
+
+    /// Answers jobs of which the first attempt may have `failed` already.
+    async fn answer(&mut self, jobs: Vec<Job>, failed: Option<StoreError>) {
+        let apart = match self.attempt(&jobs, failed).await {
+            Ok(answers) => return reply(jobs, answers),
             // A lock that did not help is about one item, whatever is wrong with it.
             Err(Remedy::Apart | Remedy::Lock) if jobs.len() > 1 => true,
             Err(_) => false,
         };
         for job in jobs {
             let alone = [job];
-            let answers = if apart { self.attempt(&alone).await } else { Err(Remedy::Again) };
+            let answers = if apart { self.attempt(&alone, None).await } else { Err(Remedy::Again) };
             let unavailable = || vec![Err(Unanswered::Unavailable)];
             reply(alone.into(), answers.unwrap_or_else(|_| unavailable()));
         }
     }
 
     /// Tries until it is through, until it is clear that it will not be, or until enough is enough.
-    async fn attempt(&mut self, jobs: &[Job]) -> Result<Vec<Result<Together, Unanswered>>, Remedy> {
+    async fn attempt(
+        &mut self,
+        jobs: &[Job],
+        mut failed: Option<StoreError>,
+    ) -> Result<Vec<Result<Together, Unanswered>>, Remedy> {
         let (mut wait, began) = (FIRST_WAIT, Instant::now());
         let mut remedy = Remedy::Again;
         for attempt in 0..ATTEMPTS {
@@ -131,11 +214,14 @@ impl Lane {
                 break;
             }
             let approach = self.approach(attempt);
-            let limit = Duration::from_millis(self.database.statement_timeout_ms) + SILENCE;
-            let error = match tokio::time::timeout(limit, self.transaction(jobs, approach)).await {
-                Ok(Ok(answers)) => return Ok(answers),
-                Ok(Err(error)) => error,
-                Err(_) => StoreError::Silent,
+            let from_memory = failed.is_some();
+            let error = match failed.take() {
+                Some(error) => error,
+                None => match tokio::time::timeout(self.silence(), self.transaction(jobs, approach)).await {
+                    Ok(Ok(answers)) => return Ok(answers),
+                    Ok(Err(error)) => error,
+                    Err(_) => StoreError::Silent,
+                },
             };
             remedy = error.remedy();
             // What was done in good faith did not hold. Nothing is wrong, and nothing is waited for.
@@ -145,7 +231,8 @@ impl Lane {
                 continue;
             }
             if remedy == Remedy::Lock && !approach.locked {
-                self.contended = Some(Instant::now());
+                let mistaken = if from_memory { &mut self.misled } else { &mut self.contended };
+                *mistaken = Some(Instant::now());
                 self.recover(remedy).await;
                 continue;
             }
@@ -180,6 +267,7 @@ impl Lane {
 
     async fn recover(&mut self, remedy: Remedy) {
         self.locations = None;
+        self.memory.forget();
         let Some(mut connection) = self.connection.take() else { return };
         if remedy == Remedy::Reconnect {
             return;
@@ -189,53 +277,9 @@ impl Lane {
         }
     }
 
-    async fn transaction(
-        &mut self,
-        jobs: &[Job],
-        approach: Approach,
-    ) -> Result<Vec<Result<Together, Unanswered>>, StoreError> {
-        let locations = self.locations().await?;
-        let connection = self.connection().await?;
-        let mut approach = approach;
-        let loaded = connection.load(jobs, Arc::clone(&locations), approach).await?;
-        // A hold that ended between the reading of its item and of the holds makes its units look promised. What is
-        // written then is refused by the ledger's key; a refusal writes nothing, so it is decided again under locks.
-        let unsure = connection.reads_without_locks(approach) && loaded.has_reserved();
-        let (mut answers, mut recording) = decide_all(jobs, loaded);
-        if unsure && answers.iter().flatten().any(|answer| answer.outcome.is_err()) {
-            approach.locked = true;
-            let loaded = connection.load(jobs, locations, approach).await?;
-            (answers, recording) = decide_all(jobs, loaded);
-        }
-        connection.record(&recording, approach).await?;
-        if !recording.news.is_empty() {
-            self.shared.wake.notify_one();
-        }
-        if answers.iter().flatten().any(|answer| answer.replayed) {
-            self.repeated = Some(Instant::now());
-        }
-        Ok(answers)
-    }
-
-    async fn connection(&mut self) -> Result<&mut Connection, StoreError> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => Connection::open(&self.url, &self.database).await?,
-        };
-        Ok(self.connection.insert(connection))
-    }
-
-    async fn locations(&mut self) -> Result<Arc<[Location]>, StoreError> {
-        let epoch = self.shared.locations.load(Ordering::Acquire);
-        if let Some(known) = &self.locations
-            && known.epoch == epoch
-            && known.read.elapsed() < LOCATIONS_MAX_AGE
-        {
-            return Ok(Arc::clone(&known.locations));
-        }
-        let locations = self.connection().await?.locations().await?;
-        self.locations = Some(Known { locations: Arc::clone(&locations), read: Instant::now(), epoch });
-        Ok(locations)
+    /// How long one transaction may take.
+    fn silence(&self) -> Duration {
+        Duration::from_millis(self.database.statement_timeout_ms) + SILENCE
     }
 }
 

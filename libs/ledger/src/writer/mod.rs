@@ -1,23 +1,28 @@
 //! The one writer of stock: queues commands, decides them by the batch, and answers after the commit.
 //!
 //! Reading order: [`Writer::submit`] (queue and wait) → `lane` (one batch after another, a transaction each) →
-//! `connection` (load) → `batch` (decide) → `recording` and `announce` (what to write) → `postgres` and
-//! `sqlite` (write it).
+//! `transaction` → `connection` (load) → `batch` (decide) → `recording` and `announce` (what to write) → `postgres`
+//! and `sqlite` (write it). `memory` and `ahead`: a batch that needs no reading is decided while the one before it is
+//! being committed.
 //!
 //! **Invariants.** Nothing else changes a level, a hold or the ledger. A lane never waits for a timer: a batch is
 //! whatever queued while the last one committed. A caller that goes away cancels nothing. An answer is given
 //! after the commit, never before. Rows are locked and changed in the order of item ids; of two batches that decided
 //! on the same version of an item, the ledger's primary key refuses one.
 
+mod after;
+mod ahead;
 mod announce;
 mod batch;
 mod columns;
 mod connection;
 mod lane;
+mod memory;
 mod postgres;
 mod recording;
 mod rows;
 mod sqlite;
+mod transaction;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -31,6 +36,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use batch::Job;
 use lane::{Lane, Shared};
+use memory::Strays;
 
 use crate::request::{Answer, Request, Together, Unanswered};
 
@@ -67,10 +73,12 @@ impl Writer {
         wake: &Arc<Notify>,
     ) -> (Writer, Vec<Task>) {
         let locations = Arc::new(AtomicU64::new(0));
-        let shared = Shared { wake: Arc::clone(wake), locations: Arc::clone(&locations) };
+        let lanes = config.lanes.max(1);
+        let strays = Strays::new(lanes);
+        let shared = Shared { wake: Arc::clone(wake), locations: Arc::clone(&locations), strays };
         let mut senders = Vec::new();
         let mut tasks = Vec::new();
-        for number in 0..config.lanes.max(1) {
+        for number in 0..lanes {
             let (sender, queue) = mpsc::channel(config.queue.max(1));
             let lane = Lane::new(number, url, database, config.batch, shared.clone());
             tasks.push(Task::new("writer lane", move |stop| lane.run(queue, stop)));
@@ -85,12 +93,7 @@ impl Writer {
     pub async fn submit(&self, request: Request) -> Result<Answer, Unanswered> {
         let word = request.command.word();
         let (lane, job, answer) = self.job(request);
-        let answer = match self.lanes[lane].try_send(job) {
-            Ok(()) => answered(answer).await,
-            Err(mpsc::error::TrySendError::Full(_)) => Err(Unanswered::Busy),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(Unanswered::Stopping),
-        };
-        told(word, answer).and_then(alone)
+        told(word, self.queue(lane, job, answer).await).and_then(alone)
     }
 
     /// The same, but waits for room in the queue: for the lines of a batch. How many of them wait at once is for the
@@ -98,11 +101,7 @@ impl Writer {
     pub async fn submit_patiently(&self, request: Request) -> Result<Answer, Unanswered> {
         let word = request.command.word();
         let (lane, job, answer) = self.job(request);
-        let answer = match self.lanes[lane].send(job).await {
-            Ok(()) => answered(answer).await,
-            Err(mpsc::error::SendError(_)) => Err(Unanswered::Stopping),
-        };
-        told(word, answer).and_then(alone)
+        told(word, self.queue_patiently(lane, job, answer).await).and_then(alone)
     }
 
     /// Does all of the requests or none, in one transaction, each as things stand after those before it. They are of
@@ -113,20 +112,42 @@ impl Writer {
         requests: Vec<Request>,
         key: Option<String>,
     ) -> Result<Together, Unanswered> {
-        let Some(first) = requests.first() else {
-            return Ok(Together { outcome: Ok(vec![]), replayed: false });
-        };
-        let lane = self.lane(&first.command);
-        let (reply, answer) = oneshot::channel();
-        let answer = match self.lanes[lane].try_send(Job::new(requests, true, key, reply)) {
+        let (lane, job, answer) = self.joint_job(requests, key);
+        told("together", self.queue(lane, job, answer).await)
+    }
+
+    /// The same, but waits for room in the queue, as [`Writer::submit_patiently`] does.
+    pub async fn submit_together_patiently(
+        &self,
+        requests: Vec<Request>,
+        key: Option<String>,
+    ) -> Result<Together, Unanswered> {
+        let (lane, job, answer) = self.joint_job(requests, key);
+        told("together", self.queue_patiently(lane, job, answer).await)
+    }
+
+    async fn queue(&self, lane: usize, job: Job, answer: Answered) -> Result<Together, Unanswered> {
+        match self.lanes[lane].try_send(job) {
             Ok(()) => answered(answer).await,
             Err(mpsc::error::TrySendError::Full(_)) => Err(Unanswered::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Unanswered::Stopping),
-        };
-        told("together", answer)
+        }
     }
 
-    fn job(&self, mut request: Request) -> (usize, Job, oneshot::Receiver<Result<Together, Unanswered>>) {
+    async fn queue_patiently(&self, lane: usize, job: Job, answer: Answered) -> Result<Together, Unanswered> {
+        match self.lanes[lane].send(job).await {
+            Ok(()) => answered(answer).await,
+            Err(mpsc::error::SendError(_)) => Err(Unanswered::Stopping),
+        }
+    }
+
+    fn joint_job(&self, requests: Vec<Request>, key: Option<String>) -> (usize, Job, Answered) {
+        let (reply, answer) = oneshot::channel();
+        let lane = requests.first().map_or(0, |first| self.lane(&first.command));
+        (lane, Job::new(requests, true, key, reply), answer)
+    }
+
+    fn job(&self, mut request: Request) -> (usize, Job, Answered) {
         let (reply, answer) = oneshot::channel();
         let lane = self.lane(&request.command);
         let key = request.key.take();
@@ -141,22 +162,30 @@ impl Writer {
     /// The lane that a command waits in. Those of one lane are done in the order in which they were queued. Commands
     /// on the same item meet in one lane; those on a hold, or on several items, may go to any.
     pub fn lane(&self, command: &Command) -> usize {
-        let mut hasher = DefaultHasher::new();
+        let lanes = self.lanes.len();
         match command {
             // Two that want the same SKU must not race each other.
-            Command::CreateItem(new) => new.identity.sku.hash(&mut hasher),
+            Command::CreateItem(new) => dealt(&new.identity.sku, lanes),
             other => match (other.hold(), other.transfer()) {
-                (Some(hold), _) => hold.hash(&mut hasher),
-                (None, Some(transfer)) => transfer.hash(&mut hasher),
-                (None, None) => other.items().first().hash(&mut hasher),
+                (Some(hold), _) => dealt(&hold, lanes),
+                (None, Some(transfer)) => dealt(&transfer, lanes),
+                (None, None) => other.items().first().map_or(0, |item| dealt(item, lanes)),
             },
         }
-        let lanes = self.lanes.len() as u64;
-        usize::try_from(hasher.finish() % lanes).unwrap_or(0)
     }
 }
 
-async fn answered(answer: oneshot::Receiver<Result<Together, Unanswered>>) -> Result<Together, Unanswered> {
+/// The lane that something is dealt out to.
+fn dealt(what: &impl Hash, lanes: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    usize::try_from(hasher.finish() % lanes as u64).unwrap_or(0)
+}
+
+/// Where the answer to a job arrives.
+type Answered = oneshot::Receiver<Result<Together, Unanswered>>;
+
+async fn answered(answer: Answered) -> Result<Together, Unanswered> {
     answer.await.unwrap_or(Err(Unanswered::Stopping))
 }
 

@@ -11,4 +11,5 @@ mod idempotency;
 mod past;
 mod reading;
 mod rebuilding;
+mod replicas;
 mod selling;

@@ -11,16 +11,13 @@ use proto::inventory::{
     ListInventoryItemsResponse, UpdateInventoryItemRequest,
 };
 use tonic::Status;
-use uuid::Uuid;
 
 use super::messages::int32;
 use super::{Answered, answered, fields, messages, request};
 use crate::App;
 use crate::error::Error;
-use crate::http::{Asked, items::owner};
-
-/// What ids of items are made in that are made of a key.
-const IDS: Uuid = uuid::uuid!("a4b6c3de-0e9f-4c1c-9a43-5b4d1d0d7a55");
+use crate::http::Asked;
+use crate::http::items::{new_id, owner};
 
 /// Units of a new item, and where they go; none is the first location.
 type FirstUnits = Vec<(Option<LocationId>, Quantity)>;
@@ -77,7 +74,7 @@ fn first_units(body: &CreateInventoryItemRequest) -> Result<FirstUnits, Status> 
 fn new_item(app: &App, asked: &Asked, body: CreateInventoryItemRequest) -> Result<NewItem, Status> {
     let sku = fields::sku("sku", body.sku)?;
     let identity = Identity {
-        id: new_id(asked, &sku),
+        id: new_id(&asked.caller, asked.key.0.as_deref(), &sku),
         product_id: fields::sku("product_id", body.product_id)?,
         variant_id: body.variant_id.map(|variant| fields::sku("variant_id", variant)).transpose()?,
         sku: sku.clone(),
@@ -91,14 +88,6 @@ fn new_item(app: &App, asked: &Asked, body: CreateInventoryItemRequest) -> Resul
         active: true,
     };
     Ok(NewItem { identity, attributes })
-}
-
-/// Its receipts name the item, so under the same key it must be the same one again.
-fn new_id(asked: &Asked, sku: &Sku) -> ItemId {
-    let Some(key) = &asked.key.0 else { return ItemId(Uuid::now_v7()) };
-    let (role, actor) = (asked.caller.role.as_str(), &asked.caller.actor);
-    // A key and an SKU have no blanks, and a role none either.
-    ItemId(Uuid::new_v5(&IDS, format!("{role} {key} {sku} {actor}").as_bytes()))
 }
 
 pub(super) async fn get(

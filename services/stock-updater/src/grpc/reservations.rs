@@ -13,6 +13,7 @@ use super::{Answered, answered, fields, messages, request};
 use crate::App;
 use crate::error::Error;
 use crate::http::Asked;
+use crate::http::instruction::one_version;
 
 /// How long a reservation lasts that does not say, in minutes.
 const DEFAULT_MINUTES: i32 = 30;
@@ -31,6 +32,7 @@ pub(super) async fn reserve(
     let minutes = if body.reservation_minutes == 0 { DEFAULT_MINUTES } else { body.reservation_minutes };
     let (hold, seconds) = (HoldId(Uuid::now_v7()), i64::from(minutes) * 60);
     let mut request = request(asked, Command::Reserve { hold, lines, seconds });
+    one_version(&request)?;
     request.reference = fields::reference(body.reference_type, body.reference_id)?;
     let reference = request.reference.clone();
     let answer = app.writer.submit(request).await.map_err(Error::from)?;

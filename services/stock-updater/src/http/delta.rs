@@ -96,7 +96,7 @@ impl App {
     async fn begin(&self, caller: &Caller, sku: Sku) -> Result<(), Error> {
         let name = Name::try_from(sku.to_string());
         let names = Names::default();
-        let draft = Draft { app: self, caller, names: &names };
+        let draft = Draft { app: self, caller, names: &names, key: None };
         // An SKU is always a name as well.
         let new = NewItemBody::bare(sku, name.unwrap_or_else(|error| unreachable!("{error}")));
         let request = Instruction::CreateItem(new).request(&draft, None)?;

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use domain::{Command, HoldId, ItemId, LocationId, Refusal, TransferId};
 use ledger::Request;
 use platform::auth::Caller;
+use platform::problem::Problem;
 use uuid::Uuid;
 
 use super::items::{ItemPatchBody, NewItemBody};
@@ -41,6 +42,8 @@ pub(super) struct Draft<'a> {
     pub(super) app: &'a App,
     pub(super) caller: &'a Caller,
     pub(super) names: &'a Names,
+    /// The caller's own name for the whole request.
+    pub(super) key: Option<&'a str>,
 }
 
 impl Draft<'_> {
@@ -161,8 +164,20 @@ impl Instruction {
             Instruction::Confirm(id, body) => body.request(draft, HoldId(id)),
             Instruction::Cancel(id) => Ok(draft.request(Command::Cancel { hold: HoldId(id) })),
         };
-        request.map(|request| Request { if_match, ..request })
+        let request = Request { if_match, ..request? };
+        one_version(&request)?;
+        Ok(request)
     }
+}
+
+/// Refuses a version that would be one of several items': nobody could say which.
+pub(crate) fn one_version(request: &Request) -> Result<(), Problem> {
+    if request.if_match.is_none() || request.command.items().len() < 2 {
+        return Ok(());
+    }
+    let title = "If-Match is the version of one item";
+    Err(Problem::new(StatusCode::BAD_REQUEST, "if-match-invalid", title)
+        .detail("the command is about several items, and each has a version of its own"))
 }
 
 impl App {
@@ -175,7 +190,8 @@ impl App {
         instruction.names(&mut wanted);
         let names = self.names(&asked.caller, &mut wanted).await?;
         let status = instruction.status();
-        let draft = Draft { app: self, caller: &asked.caller, names: &names };
+        let key = asked.key.0.as_deref();
+        let draft = Draft { app: self, caller: &asked.caller, names: &names, key };
         let mut request = instruction.request(&draft, asked.if_match.0)?;
         request.key = asked.key.0;
         Recorded::of(self.writer.submit(request).await?, status)

@@ -103,7 +103,7 @@ impl NewItemBody {
     pub(super) fn request(self, draft: &Draft<'_>) -> Result<Request, Error> {
         let owner = owner(draft.app, draft.caller, self.owner)?;
         let identity = Identity {
-            id: ItemId(Uuid::now_v7()),
+            id: new_id(draft.caller, draft.key, &self.sku),
             product_id: self.product_id.unwrap_or_else(|| self.sku.clone()),
             variant_id: self.variant_id,
             sku: self.sku,
@@ -131,6 +131,18 @@ impl ItemPatchBody {
         };
         Ok(draft.request(Command::UpdateItem { item: draft.item(item)?, patch }))
     }
+}
+
+/// What the ids of items are made from that are created under a key.
+const IDS: Uuid = uuid::uuid!("a4b6c3de-0e9f-4c1c-9a43-5b4d1d0d7a55");
+
+/// The id of an item that is to be created. Other commands of the same request name the item, so under the same key it
+/// must be the same one again.
+pub(crate) fn new_id(caller: &Caller, key: Option<&str>, sku: &Sku) -> ItemId {
+    let Some(key) = key else { return ItemId(Uuid::now_v7()) };
+    let (role, actor) = (caller.role.as_str(), &caller.actor);
+    // A key and an SKU have no blanks, and a role none either.
+    ItemId(Uuid::new_v5(&IDS, format!("{role} {key} {sku} {actor}").as_bytes()))
 }
 
 /// A caller that is bound to an owner creates items of that owner alone.

@@ -8,7 +8,7 @@ mod audit;
 pub(crate) mod batch;
 mod compat;
 mod delta;
-mod instruction;
+pub(crate) mod instruction;
 pub(crate) mod items;
 pub(crate) mod locations;
 mod names;

@@ -239,6 +239,20 @@ async fn ten_thousand_lines_are_a_batch_and_one_more_or_none_is_not(
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
+async fn an_atomic_batch_that_was_refused_is_refused_again_under_its_key(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let shop = open(backend).await;
+    let new = json!({"command": "create_item", "sku": "NEW", "name": "New"});
+    let bad = [new, receive("NEW", 2), adjust("NEW", -3)];
+    let first = lines(&shop, "/v1/batch?atomic=true", Some("k"), &bad).await;
+    let second = lines(&shop, "/v1/batch?atomic=true", Some("k"), &bad).await;
+    first.is_problem(409, "not-enough");
+    assert_eq!(first.text, second.text);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_is_none_changes_nothing(#[values(Backend::Embedded, Backend::Real)] backend: Backend) {
     let shop = open(backend).await;
     shop.item("TEA", 5).await;

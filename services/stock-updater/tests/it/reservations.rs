@@ -172,3 +172,23 @@ async fn a_reservation_is_made_to_last_longer_and_never_shorter(
     shop.send(shop.request(Method::POST, &format!("/v1/reservations/{id}/cancel"))).await.is(200);
     extend(86_400).await.is_problem(409, "reservation-cancelled");
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn one_version_is_not_that_of_several_items(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let shop = open(backend).await;
+    for sku in ["TEA", "CUP"] {
+        shop.item(sku, 5).await;
+    }
+    let reserve = |lines: Value| {
+        let request = shop.request(Method::POST, "/v1/reservations").header("If-Match", "\"2\"");
+        shop.send(request.json(&json!({ "lines": lines })))
+    };
+    let [tea, cup] = ["TEA", "CUP"].map(|sku| json!({"item": sku, "quantity": 1}));
+    reserve(json!([tea, cup])).await.is_problem(400, "if-match-invalid");
+    assert_eq!((shop.available("TEA").await, shop.available("CUP").await), (5, 5));
+    reserve(json!([tea])).await.is(201);
+    reserve(json!([tea])).await.is_problem(412, "version-stale");
+}

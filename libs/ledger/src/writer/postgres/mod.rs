@@ -61,6 +61,15 @@ pub(super) async fn lock(pg: &mut PgConnection, items: &[Uuid]) -> Result<(), St
     Ok(())
 }
 
+/// Nobody else makes items until the transaction ends.
+pub(super) async fn lock_names(pg: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(NAMES).execute(pg).await?;
+    Ok(())
+}
+
+/// The advisory lock for the names of items: any number that nothing else in this database uses.
+const NAMES: i64 = 0x6974_656d_6e61_6d65;
+
 pub(super) async fn items_named(pg: &mut PgConnection, names: &[String]) -> Result<Vec<ItemRow>, StoreError> {
     let sql = format!(
         "SELECT {ITEM} FROM inventory_items i {LEVELS} WHERE i.sku = ANY($1) OR i.product_id = ANY($1)"

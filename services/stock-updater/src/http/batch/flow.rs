@@ -201,7 +201,7 @@ impl Waiting {
                 answer.map(|Answer { outcome, replayed }| (outcome.map(|done| vec![done]), replayed))
             }
             Err(requests) => {
-                let answer = writer.submit_together(requests, key).await;
+                let answer = writer.submit_together_patiently(requests, key).await;
                 answer.map(|Together { outcome, replayed }| {
                     (outcome.map_err(|stopped| stopped.refusal), replayed)
                 })

@@ -102,7 +102,7 @@ async fn batch(
     let (atomic, lines) = split(media_type, &body, mode.atomic)?;
     bounded(lines.len())?;
     let said = idempotency::fingerprint("POST /v1/batch", &body);
-    let mut entries = plan(&app, &caller, lines).await?;
+    let mut entries = plan(&app, &caller, lines, key.as_deref()).await?;
     for request in entries.iter_mut().flat_map(|entry| entry.requests.iter_mut().flatten()) {
         request.batch = key.as_ref().map(|_| said.clone());
     }
@@ -189,7 +189,12 @@ fn split<'a>(
 }
 
 /// Makes requests of lines. Names are looked up together, whatever their number.
-async fn plan(app: &App, caller: &Caller, lines: Vec<Text<'_>>) -> Result<Vec<Entry>, Error> {
+async fn plan(
+    app: &App,
+    caller: &Caller,
+    lines: Vec<Text<'_>>,
+    key: Option<&str>,
+) -> Result<Vec<Entry>, Error> {
     let given: Vec<(u64, Result<Line, Problem>)> =
         lines.into_iter().map(|(number, text)| (number, line::read(text).and_then(within_bounds))).collect();
     let mut wanted = Wanted::default();
@@ -202,7 +207,7 @@ async fn plan(app: &App, caller: &Caller, lines: Vec<Text<'_>>) -> Result<Vec<En
     for (at, (line, given)) in given.into_iter().enumerate() {
         let (status, request) = match given {
             Ok(Line { instruction, if_match }) => {
-                let draft = Draft { app, caller, names: &names };
+                let draft = Draft { app, caller, names: &names, key };
                 (instruction.status(), instruction.request(&draft, if_match).map_err(Problem::from))
             }
             Err(problem) => (problem.status(), Err(problem)),

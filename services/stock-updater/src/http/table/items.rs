@@ -56,7 +56,7 @@ pub(super) async fn import(
     for record in import.records.values() {
         names.call(&record.sku, ItemId(record.id));
     }
-    let draft = Draft { app: &app, caller: &caller, names: &names };
+    let draft = Draft { app: &app, caller: &caller, names: &names, key: None };
     let mut seen = HashMap::new();
     let mut requests = Vec::with_capacity(before.len());
     for ((row, sku), before) in import.sheet.rows.iter().zip(&import.skus).zip(&before) {

@@ -42,7 +42,7 @@ pub(super) async fn import(
     // Nothing depends on the versions here: this binds the key to the file.
     import.before(&app, &caller, key.as_deref()).await?;
     let names = names(&app, &caller, &import).await?;
-    let draft = Draft { app: &app, caller: &caller, names: &names };
+    let draft = Draft { app: &app, caller: &caller, names: &names, key: None };
     let mut seen = HashMap::new();
     let mut requests = Vec::with_capacity(import.skus.len());
     for (row, sku) in import.sheet.rows.iter().zip(&import.skus) {
