@@ -73,6 +73,8 @@ enum Bench {
     Http,
     /// The engine with ten million ledger rows, and with a million items, against a small one
     Growth,
+    /// Items over HTTP, from the cache and from the database, against a bare server and pgbench
+    Reads,
 }
 
 impl Bench {
@@ -82,6 +84,7 @@ impl Bench {
             Bench::Engine => "engine",
             Bench::Http => "http",
             Bench::Growth => "growth",
+            Bench::Reads => "reads",
         }
     }
 }

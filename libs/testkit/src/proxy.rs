@@ -1,7 +1,9 @@
 //! A TCP proxy on loopback that fails as networks do.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,6 +27,16 @@ enum Weather {
 struct Shared {
     weather: watch::Sender<Weather>,
     needle: Mutex<Option<Vec<u8>>>,
+    /// Milliseconds that a reply is held back at most.
+    delay: AtomicU64,
+    counted: Mutex<Counted>,
+}
+
+/// What is looked for in requests, and in how many it was.
+#[derive(Debug, Default)]
+struct Counted {
+    needle: Vec<u8>,
+    requests: usize,
 }
 
 /// A proxy in front of one server. Connections end when it is dropped.
@@ -47,7 +59,12 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (weather, _) = watch::channel(Weather::Fair);
-        let shared = Arc::new(Shared { weather, needle: Mutex::new(None) });
+        let shared = Arc::new(Shared {
+            weather,
+            needle: Mutex::new(None),
+            delay: AtomicU64::new(0),
+            counted: Mutex::default(),
+        });
         let accepting = tokio::spawn(accept(listener, server, Arc::clone(&shared)));
         Ok(Proxy { address, shared, accepting })
     }
@@ -76,6 +93,22 @@ impl Proxy {
     /// Passes everything on again.
     pub fn heal(&self) {
         self.shared.weather.send_replace(Weather::Fair);
+    }
+
+    /// From now on holds back what the server says, each time for a while of its own, up to so many milliseconds.
+    pub fn delay_up_to(&self, ms: u64) {
+        self.shared.delay.store(ms, Ordering::Relaxed);
+    }
+
+    /// From now on counts the packets of requests that contain `needle`.
+    pub fn count(&self, needle: &[u8]) {
+        *self.shared.counted() = Counted { needle: needle.to_vec(), requests: 0 };
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn counted(&self) -> usize {
+        self.shared.counted().requests
     }
 
     /// Once: passes on the next request that contains `needle` within one packet, then swallows the
@@ -110,24 +143,26 @@ async fn relay(client: TcpStream, server: String, shared: Arc<Shared>) {
     let (from_server, to_server) = upstream.into_split();
     let lost = watch::Sender::new(false);
     let mut losing = lost.subscribe();
-    let requests = pump(from_client, to_server, &shared, |bytes| {
+    let requests = pump(from_client, to_server, &shared, false, |bytes| {
+        shared.counted().see(bytes);
         if shared.is_needle_in(bytes) {
             lost.send_replace(true);
         }
         true
     });
-    let replies = pump(from_server, to_client, &shared, |_| !*losing.borrow_and_update());
+    let replies = pump(from_server, to_client, &shared, true, |_| !*losing.borrow_and_update());
     tokio::select! {
         () = requests => {}
         () = replies => {}
     }
 }
 
-/// Passes bytes on in one direction while `pass` says so.
+/// Passes bytes on in one direction while `pass` says so, replies not before their time.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     shared: &Shared,
+    holds_back: bool,
     mut pass: impl FnMut(&[u8]) -> bool,
 ) {
     let mut weather = shared.weather.subscribe();
@@ -138,6 +173,9 @@ async fn pump(
             _ = weather.wait_for(|now| *now == Weather::Cut) => return,
         };
         let Ok(length @ 1..) = read else { return };
+        if holds_back {
+            shared.hold_back().await;
+        }
         if !fair(&mut weather).await
             || !pass(&chunk[..length])
             || to.write_all(&chunk[..length]).await.is_err()
@@ -152,7 +190,27 @@ async fn fair(weather: &mut watch::Receiver<Weather>) -> bool {
     weather.wait_for(|now| *now != Weather::Stalled).await.is_ok_and(|now| *now == Weather::Fair)
 }
 
+impl Counted {
+    fn see(&mut self, bytes: &[u8]) {
+        let is_looked_for = !self.needle.is_empty();
+        if is_looked_for && bytes.windows(self.needle.len()).any(|part| part == self.needle) {
+            self.requests += 1;
+        }
+    }
+}
+
 impl Shared {
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn hold_back(&self) {
+        let longest = self.delay.load(Ordering::Relaxed);
+        if longest > 0 {
+            tokio::time::sleep(Duration::from_millis(rand::random_range(0..=longest))).await;
+        }
+    }
+
     /// Whether these bytes hold what is looked for, which then is no more.
     fn is_needle_in(&self, bytes: &[u8]) -> bool {
         let mut needle = self.needle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ItemId;
-use ledger::{Reader, Resolved};
+use ledger::{ReadError, Reader, Resolved};
 use platform::hosting::Check;
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ use crate::settings::Settings;
 #[derive(Clone)]
 pub(crate) struct Database {
     pub(crate) reader: Reader,
+    db: DatabaseConnection,
     slots: Arc<Semaphore>,
     wait: Duration,
 }
@@ -27,7 +28,7 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn new(db: DatabaseConnection, settings: &Settings) -> Database {
         let slots = Arc::new(Semaphore::new(settings.database_reads_at_once));
-        Database { reader: Reader::new(db), slots, wait: settings.database_wait() }
+        Database { reader: Reader::new(db.clone()), db, slots, wait: settings.database_wait() }
     }
 
     /// Asks the reader's `question` when it is its turn.
@@ -46,6 +47,16 @@ impl Database {
     /// cached item must not wait behind questions to a database that is stuck. The rest has the pool's own bound.
     pub(crate) async fn resolve(&self, name: &str, owner: Option<&str>) -> Result<Option<Resolved>, Error> {
         Ok(self.reader.resolve(name, owner).await?)
+    }
+
+    /// Whether it is the one that is written to, and no copy of it.
+    pub(crate) async fn is_primary(&self) -> Result<bool, Error> {
+        if self.db.get_database_backend() != DbBackend::Postgres {
+            return Ok(true);
+        }
+        let statement = Statement::from_string(DbBackend::Postgres, "SELECT pg_is_in_recovery() AS copy");
+        let row = self.db.query_one_raw(statement).await.map_err(ReadError::from)?;
+        Ok(row.is_some_and(|row| matches!(row.try_get("", "copy"), Ok(false))))
     }
 
     /// Whether there is a stock database: it answers, and has its tables.

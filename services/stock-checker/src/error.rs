@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 /// Seconds until a replica that is behind is worth asking again.
 const RETRY_BEHIND_S: u32 = 1;
+/// Seconds until a replica may have become the primary, or its configuration another.
+const RETRY_STRONG_S: u32 = 30;
 
 /// A refusal, or a failure of ours.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,9 @@ pub(crate) enum Error {
     /// The database does not have the version yet that the caller asks for.
     #[error("the item is at version {version} here, and {min_version} was asked for")]
     Behind { version: i64, min_version: i64 },
+    /// The database is a copy, and it is not configured of which one.
+    #[error("this service reads from a replica and knows no other database: ask with min_version")]
+    NoPrimary,
     /// There is no such location.
     #[error("there is no location with the id or code {0:?}")]
     LocationUnknown(String),
@@ -87,6 +92,13 @@ impl From<&Error> for Problem {
             .with("version", *version)
             .with("min_version", *min_version)
             .retry_after(RETRY_BEHIND_S),
+            Error::NoPrimary => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "strong-unavailable",
+                "Strong reads are not to be had here",
+            )
+            .detail(error.to_string())
+            .retry_after(RETRY_STRONG_S),
             Error::LocationUnknown(_) => {
                 Problem::new(StatusCode::NOT_FOUND, "location-unknown", "There is no such location")
                     .detail(error.to_string())

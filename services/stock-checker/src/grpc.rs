@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status};
 use crate::App;
 use crate::error::Error;
 use crate::http::Asker;
+use crate::levels::Freshness;
 
 /// All calls of the service.
 pub(crate) fn calls(app: App) -> Grpc {
@@ -33,7 +34,7 @@ impl Inventory for Questions {
 
 impl Questions {
     async fn available(&self, name: &str, asker: &Asker) -> Result<i64, Error> {
-        let known = self.0.levels.item(name, asker.owner(), 0).await?;
+        let known = self.0.levels.item(name, asker.owner(), Freshness::default()).await?;
         Ok(known.details()?.available)
     }
 }

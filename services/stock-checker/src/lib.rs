@@ -1,7 +1,7 @@
 //! Stock-checker: every question about stock.
 //!
 //! Reading order: [`service`] (what it is made of) → `answers` (the shapes) → `levels` (an item and its levels,
-//! cached) → `consumers` (what keeps the cache fresh) → `projection` → `overview` → `database` → `http`, `grpc`.
+//! cached) → `unknown` (names that stand for nothing) → `consumers` (what keeps the cache fresh) → `projection` → `overview` → `database` → `http`, `grpc`.
 //!
 //! **Invariants.** Nothing here changes stock, and no table is created: the database may be a read replica. The
 //! cache may vanish at any time: it costs speed, never a right answer. A read with `min_version` is never answered
@@ -17,19 +17,21 @@ mod levels;
 mod overview;
 mod projection;
 mod settings;
+mod unknown;
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use anyhow::Context;
 use events::{Bus, Subscription};
+use platform::cache::Layers;
 use platform::config::Config;
 use platform::hosting::{Service, Task};
-use platform::{cache, db};
+use platform::{cache, db, lock};
 
 use crate::consumers::{BINDINGS, Consumer, QUEUE, Replica};
 use crate::database::Database;
-use crate::levels::Levels;
+use crate::levels::{Levels, Sources};
 use crate::overview::Overviews;
 use crate::projection::Projection;
 use crate::settings::Settings;
@@ -61,32 +63,52 @@ impl Deref for App {
 pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Service> {
     let settings: Settings = config.section("stock_checker")?;
     settings.check()?;
-    let db = db::connect(&settings.database_url, &config.section("database")?)
-        .await
-        .context("stock_checker.database_url")?;
+    let layers = Layers::connect(&config.section("cache")?, settings.cache_ttl())?;
+    service_with(config, bus, layers).await
+}
+
+/// The same with these layers of cache.
+pub async fn service_with(config: &Config, bus: Arc<dyn Bus>, layers: Layers) -> anyhow::Result<Service> {
+    let settings: Settings = config.section("stock_checker")?;
+    settings.check()?;
+    let database = connect(config, &settings, &settings.database_url, "stock_checker.database_url").await?;
+    let primary = match settings.primary_url() {
+        Some(url) => Some(connect(config, &settings, url, "stock_checker.primary_url").await?),
+        None => None,
+    };
     let cache_config = config.section("cache")?;
-    let cache = cache::connect(&cache_config)?;
-    // Other processes may have caches of their own; with a bus in this process there is no other.
+    let lock = lock::connect(&cache_config)?;
+    // Other processes have memories of their own; with a bus in this process there is no other.
     let alone = config.text("bus.url")?.starts_with("memory:");
-    let own_queue = !alone && !cache.shared();
-    let database = Database::new(db, &settings);
     let board = if settings.redis_projection { cache::Board::connect(&cache_config)? } else { None };
     let projection = board.map(|board| Projection::new(board, database.clone()));
-    let levels = Arc::new(Levels::new(database.clone(), cache, &settings));
+    let sources = Sources { database: database.clone(), primary, layers, lock };
+    let levels = Arc::new(Levels::new(sources, &settings));
     let overviews = Overviews::new(database.clone(), &settings);
-    // Not the bus: without it questions are answered, and a cached item grows no older than `cache_ttl_ms`.
+    // Not the bus: without it questions are answered, and a cached item grows no older than `cache_ttl_ms`. Nor the
+    // primary: what can be answered without it is.
     let checks = vec![database.check()];
-    let tasks = tasks(&levels, projection, &bus, own_queue);
+    let tasks = tasks(&levels, projection, &bus, !alone);
     let app = App(Arc::new(Parts { database, levels, overviews }));
     let grpc = Some(grpc::calls(app.clone()));
     Ok(Service { name: NAME, routes: http::routes(app), grpc, tasks, checks })
 }
 
+async fn connect(
+    config: &Config,
+    settings: &Settings,
+    url: &str,
+    key: &'static str,
+) -> anyhow::Result<Database> {
+    let db = db::connect(url, &config.section("database")?).await.context(key)?;
+    Ok(Database::new(db, settings))
+}
+
 /// The consumers.
 ///
 /// All replicas share the durable queue, so an event in it refreshes the cache that they share. It is consumed
-/// also where they share none, for what nobody consumes piles up. Then each replica besides hears every event on a
-/// queue of its own.
+/// also where they share none, for what nobody consumes piles up. Besides, each replica hears every event on a queue of
+/// its own, and refreshes what only it has: its own layer of the cache, and names that it takes to stand for nothing.
 fn tasks(
     levels: &Arc<Levels>,
     projection: Option<Projection>,
@@ -99,8 +121,7 @@ fn tasks(
         shared.consume(Subscription::Durable(QUEUE), consumer, stop).await;
     })];
     if own_queue {
-        let replica = Consumer { levels: Arc::clone(levels), projection: None };
-        let (own, replica) = (Arc::clone(bus), Arc::new(Replica(replica)));
+        let (own, replica) = (Arc::clone(bus), Arc::new(Replica { levels: Arc::clone(levels) }));
         let bindings = BINDINGS.map(str::to_owned).to_vec();
         let subscription = Subscription::Exclusive { name: "stock-checker-replica".to_owned(), bindings };
         tasks.push(Task::new("stock-checker replica's consumer", |stop| async move {

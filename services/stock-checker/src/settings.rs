@@ -24,23 +24,30 @@ pub(crate) struct Settings {
     #[serde(rename = "grpc_listen")]
     _grpc_listen: String,
     pub(crate) database_url: String,
+    primary_url: String,
     cache_ttl_ms: u64,
+    unknown_ttl_ms: u64,
+    fill_lease_ms: u64,
     aggregate_ttl_ms: u64,
     pub(crate) database_reads_at_once: usize,
     database_wait_ms: u64,
     version_wait_ms: u64,
+    replica_wait_ms: u64,
     pub(crate) redis_projection: bool,
 }
 
 impl Settings {
     /// Refuses what could not work, naming the key.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let ranges: [(&str, u64, RangeInclusive<u64>); 5] = [
+        let ranges: [(&str, u64, RangeInclusive<u64>); 8] = [
             ("cache_ttl_ms", self.cache_ttl_ms, 1..=DAY_MS),
+            ("unknown_ttl_ms", self.unknown_ttl_ms, 0..=LONGEST_WAIT_MS),
+            ("fill_lease_ms", self.fill_lease_ms, 1..=LONGEST_WAIT_MS),
             ("aggregate_ttl_ms", self.aggregate_ttl_ms, 0..=DAY_MS),
             ("database_reads_at_once", self.database_reads_at_once as u64, 1..=MOST_AT_ONCE),
             ("database_wait_ms", self.database_wait_ms, 0..=LONGEST_WAIT_MS),
             ("version_wait_ms", self.version_wait_ms, 0..=LONGEST_WAIT_MS),
+            ("replica_wait_ms", self.replica_wait_ms, 0..=LONGEST_WAIT_MS),
         ];
         match ranges.iter().find(|(_, value, range)| !range.contains(value)) {
             None => Ok(()),
@@ -49,6 +56,21 @@ impl Settings {
                 Err(ConfigError::new(format!("stock_checker.{key}"), problem))
             }
         }
+    }
+
+    /// The database that `database_url` is a copy of, if it is one.
+    pub(crate) fn primary_url(&self) -> Option<&str> {
+        Some(self.primary_url.as_str()).filter(|url| !url.is_empty())
+    }
+
+    /// How long a name is remembered to stand for nothing.
+    pub(crate) fn unknown_ttl(&self) -> Duration {
+        Duration::from_millis(self.unknown_ttl_ms)
+    }
+
+    /// How long one replica may keep the others from asking the database for an item.
+    pub(crate) fn fill_lease(&self) -> Duration {
+        Duration::from_millis(self.fill_lease_ms)
     }
 
     /// How long an entry of the cache is used at most.
@@ -66,8 +88,9 @@ impl Settings {
         Duration::from_millis(self.database_wait_ms)
     }
 
-    /// How long a read waits for a version that the database does not have yet.
+    /// How long a read waits for a version that the database does not have yet; with a primary to turn to, less.
     pub(crate) fn version_wait(&self) -> Duration {
-        Duration::from_millis(self.version_wait_ms)
+        let shortest = self.primary_url().map_or(self.version_wait_ms, |_| self.replica_wait_ms);
+        Duration::from_millis(self.version_wait_ms.min(shortest))
     }
 }

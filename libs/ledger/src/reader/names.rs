@@ -3,6 +3,7 @@
 //! Names are looked up by the set, and remembered: what an SKU or a product id stands for never changes.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use domain::{HoldId, ItemId, TransferId};
 use moka::future::Cache;
@@ -19,7 +20,7 @@ const REMEMBERED: u64 = 100_000;
 /// Names in one statement: each is bound three times, and SQLite binds at most 32,766 values.
 const NAMES_AT_ONCE: usize = 1_000;
 
-pub(super) type Names = Cache<String, Named>;
+pub(super) type Names = Cache<String, Arc<Named>>;
 
 /// What a name stands for, for those who may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +41,6 @@ pub struct Resolutions {
 }
 
 /// What a name stands for.
-#[derive(Clone)]
 pub(super) struct Named {
     item: Resolved,
     owner: String,
@@ -51,6 +51,12 @@ pub(super) fn cache() -> Names {
 }
 
 impl Reader {
+    /// The item that `name` stands for, if that is remembered and `owner` may see it: no question to the database.
+    pub async fn remembered(&self, name: &str, owner: Option<&str>) -> Option<ItemId> {
+        let named = self.names.get(name).await?;
+        owner.is_none_or(|owner| owner == named.owner).then_some(named.item.id)
+    }
+
     /// Finds the item that `name` stands for, an id, a product id or an SKU, in that order, among those that
     /// `owner` may see; `None` sees all.
     pub async fn resolve(&self, name: &str, owner: Option<&str>) -> Result<Option<Resolved>, ReadError> {
@@ -69,7 +75,7 @@ impl Reader {
         for name in names.iter().collect::<HashSet<_>>() {
             match self.names.get(*name).await {
                 Some(named) if visible(&named) => {
-                    found.items.insert((*name).to_owned(), named.item);
+                    found.items.insert((*name).to_owned(), named.item.clone());
                 }
                 Some(_) => {}
                 None => missing.push(*name),
@@ -86,12 +92,12 @@ impl Reader {
                     }
                     Choice::One { row, for_ever } => {
                         let item = Resolved { id: ItemId(row.id), sku: row.sku.clone() };
-                        let named = Named { item, owner: row.owner.clone() };
-                        if for_ever {
-                            self.names.insert((*name).to_owned(), named.clone()).await;
-                        }
+                        let named = Named { item: item.clone(), owner: row.owner.clone() };
                         if visible(&named) {
-                            found.items.insert((*name).to_owned(), named.item);
+                            found.items.insert((*name).to_owned(), item);
+                        }
+                        if for_ever {
+                            self.names.insert((*name).to_owned(), Arc::new(named)).await;
                         }
                     }
                 }

@@ -227,6 +227,7 @@ pub(super) async fn view(
         created_at: row.created_at,
         updated_at: told.past.recorded_at.unwrap_or(row.created_at),
         next_expiry: None,
+        freed: freed.values().sum(),
     };
     Ok(item.with(levels))
 }

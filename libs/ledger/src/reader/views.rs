@@ -55,6 +55,9 @@ pub struct ItemView {
     /// When the first hold on it will expire by itself: until then these figures change by commands alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_expiry: Option<Timestamp>,
+    /// Units of holds that are over without a version that says so: by so many it differs from the books.
+    #[serde(skip)]
+    pub freed: i64,
 }
 
 /// The units of one item at one location: `on_hand = available + reserved + damaged + quality_control`.
@@ -158,7 +161,9 @@ pub(super) fn item_sql(clock: &str) -> String {
 /// Puts an item together from its rows, one a location; `None` when there is none.
 pub(super) fn item(rows: Vec<ItemRow>) -> Option<ItemView> {
     let levels: Vec<LevelView> = rows.iter().filter_map(ItemRow::level).collect();
-    Some(rows.into_iter().next()?.item().with(levels))
+    let freed = rows.iter().filter_map(|row| row.overdue).sum();
+    let item = rows.into_iter().next()?.item().with(levels);
+    Some(ItemView { freed, ..item })
 }
 
 impl ItemView {
@@ -233,6 +238,7 @@ impl ItemRow {
             created_at: self.created_at,
             updated_at: self.updated_at,
             next_expiry: self.next_expiry,
+            freed: 0,
         }
     }
 }

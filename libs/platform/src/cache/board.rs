@@ -3,13 +3,11 @@
 //! **Invariants.** A text gives way only to one of a rank as high. Texts do not expire. A key that is one of our own
 //! is never written, whoever thought of it.
 
-use std::time::Duration;
-
-use deadpool_redis::Pool;
 use redis::Script;
 use secrecy::ExposeSecret;
 
-use super::redis::{VERSION_DIGITS, pool, run};
+use super::link::Link;
+use super::redis::VERSION_DIGITS;
 use super::{CacheConfig, CacheError};
 use crate::config::ConfigError;
 
@@ -35,8 +33,7 @@ pub struct Rank {
 
 /// Texts that other programs read.
 pub struct Board {
-    pool: Pool,
-    limit: Duration,
+    link: Link,
     prefix: String,
     show: Script,
 }
@@ -47,12 +44,7 @@ impl Board {
         if config.url.expose_secret() == "memory:" {
             return Ok(None);
         }
-        Ok(Some(Self {
-            pool: pool(config)?,
-            limit: Duration::from_millis(config.timeout_ms),
-            prefix: config.prefix.clone(),
-            show: Script::new(SHOW),
-        }))
+        Ok(Some(Self { link: Link::new(config)?, prefix: config.prefix.clone(), show: Script::new(SHOW) }))
     }
 
     /// Shows `text` under `key`, as it is and without prefix, or nothing if it is empty; says whether it does.
@@ -65,7 +57,7 @@ impl Board {
         // The braces keep both on one node of a cluster.
         show.key(format!("{}rank:{{{key}}}", self.prefix));
         show.arg(format!("{class}{version:0VERSION_DIGITS$}")).arg(text);
-        run(&self.pool, self.limit, &show).await
+        self.link.run(&show).await
     }
 
     fn is_ours(&self, key: &str) -> bool {

@@ -70,8 +70,4 @@ impl Cache for Memory {
         self.0.invalidate_all();
         Ok(())
     }
-
-    fn shared(&self) -> bool {
-        false
-    }
 }

@@ -1,4 +1,7 @@
-//! A cache of versioned values: in Redis, or in this process.
+//! A cache of versioned values: in Redis, in this process, or in both.
+//!
+//! Reading order: [`Cache`] (what either is) → `memory` → `link` (the way to Redis), `redis` → [`Layers`] (one in front of
+//! the other) → [`Board`].
 //!
 //! **Invariants.** A value gives way only to one that is as new: a slow fill cannot bury a newer value.
 //! What became wrong is not deleted but buried under a tombstone of the version that made it wrong, so
@@ -6,6 +9,8 @@
 //! the slowest fill takes. A failure is an error at once, never a wait: the caller has a database.
 
 mod board;
+mod layers;
+mod link;
 mod memory;
 mod redis;
 
@@ -19,22 +24,29 @@ use serde::Deserialize;
 
 use crate::config::ConfigError;
 pub use board::{Board, Rank};
-pub(crate) use redis::{milliseconds, pool, run as run_script};
+pub use layers::{Began, Held, Layers};
+pub(crate) use link::Link;
+pub(crate) use redis::milliseconds;
 
 /// Section `cache` of the configuration; locks use it too.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheConfig {
-    /// `memory:`, `redis://…` or `rediss://…`.
+    /// `memory:`, `redis://…` or `rediss://…`; for a cluster `redis-cluster://host:port,host:port` or
+    /// `rediss-cluster://…`.
     pub url: SecretString,
     /// Put before every key.
     pub prefix: String,
     /// How long to wait for Redis.
     pub timeout_ms: u64,
-    /// Connections to Redis.
+    /// For how long Redis is not asked after it failed.
+    pub down_pause_ms: u64,
+    /// Connections to Redis, which all questions share.
     pub max_connections: usize,
-    /// Bytes of values that the in-process form holds.
+    /// Bytes of values that a process holds itself.
     pub max_bytes: u64,
+    /// How long a process itself uses what it got from Redis; 0: not at all.
+    pub local_ttl_ms: u64,
 }
 
 /// A value, and the version of what it tells about (0 or more).
@@ -87,9 +99,6 @@ pub trait Cache: Send + Sync {
 
     /// Forgets everything under the prefix.
     async fn clear(&self) -> Result<(), CacheError>;
-
-    /// Whether other processes see the same values.
-    fn shared(&self) -> bool;
 }
 
 /// The cache that the URL's scheme names. Redis is connected to when it is first asked.

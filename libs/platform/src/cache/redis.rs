@@ -1,19 +1,19 @@
-//! The cache in Redis.
+//! The cache in Redis, one server or a cluster.
 //!
 //! A key holds the version, as digits of fixed width, and right after it the value: one `GET` reads both,
-//! and versions compare as text.
+//! and versions compare as text. A script touches one key, and so one node.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use deadpool_redis::{Config, Pool, PoolConfig, Runtime, Timeouts};
-use redis::{FromRedisValue, Script, ScriptInvocation};
-use secrecy::ExposeSecret;
+use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
+use redis::{Cmd, FromRedisValue, RedisResult, Script, Value};
 
+use super::link::{Connection, Link};
 use super::{Cache, CacheConfig, CacheError, Versioned};
 use crate::config::ConfigError;
-use crate::hosting::install_tls;
 
 /// Digits of the largest version.
 pub(super) const VERSION_DIGITS: usize = 19;
@@ -33,53 +33,42 @@ redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
 return 1";
 
 pub(super) struct Redis {
-    pool: Pool,
-    limit: Duration,
+    link: Link,
     prefix: String,
     put: Script,
 }
 
 impl Redis {
     pub(super) fn new(config: &CacheConfig) -> Result<Self, ConfigError> {
-        Ok(Self {
-            pool: pool(config)?,
-            limit: Duration::from_millis(config.timeout_ms),
-            prefix: format!("{}c:", config.prefix),
-            put: Script::new(PUT),
-        })
+        Ok(Self { link: Link::new(config)?, prefix: format!("{}c:", config.prefix), put: Script::new(PUT) })
     }
 
-    async fn clear_all(&self) -> Result<(), CacheError> {
-        let mut connection = self.pool.get().await.map_err(unreachable)?;
-        let mut cursor = 0_u64;
-        loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(format!("{}*", self.prefix)).arg("COUNT").arg(SCAN_BATCH);
-            let step = scan.query_async::<(u64, Vec<String>)>(&mut connection);
-            let (next, keys) = within(self.limit, step).await?;
+    /// Unlinks what one step of scanning finds on a node; where the next one begins, 0 when there is none.
+    async fn clear_some(&self, node: Option<&Node>, cursor: u64) -> Result<u64, CacheError> {
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(format!("{}*", self.prefix)).arg("COUNT").arg(SCAN_BATCH);
+        let work = async |mut connection| {
+            let (next, keys): (u64, Vec<String>) = match (&mut connection, node) {
+                (Connection::Cluster(connection), Some(node)) => node.ask(connection, scan).await?,
+                _ => scan.query_async(&mut connection).await?,
+            };
             if !keys.is_empty() {
-                let mut unlink = redis::cmd("UNLINK");
-                unlink.arg(keys);
-                within(self.limit, unlink.query_async::<()>(&mut connection)).await?;
+                // In a cluster the client sends each node its own.
+                redis::cmd("UNLINK").arg(keys).query_async::<()>(&mut connection).await?;
             }
-            if next == 0 {
-                return Ok(());
-            }
-            cursor = next;
-        }
+            Ok(next)
+        };
+        self.link.ask(work).await
     }
 }
 
 #[async_trait]
 impl Cache for Redis {
     async fn get(&self, key: &str) -> Result<Option<Versioned>, CacheError> {
-        let work = async {
-            let mut connection = self.pool.get().await.map_err(unreachable)?;
-            let mut get = redis::cmd("GET");
-            get.arg(format!("{}{key}", self.prefix));
-            get.query_async::<Option<Vec<u8>>>(&mut connection).await.map_err(unreachable)
-        };
-        bounded(self.limit, work).await?.map(decode).transpose()
+        let mut get = redis::cmd("GET");
+        get.arg(format!("{}{key}", self.prefix));
+        let held = self.link.ask(async |mut connection| get.query_async(&mut connection).await).await?;
+        Option::<Vec<u8>>::map(held, decode).transpose()
     }
 
     async fn put(&self, key: &str, value: Versioned, ttl: Duration) -> Result<bool, CacheError> {
@@ -87,16 +76,53 @@ impl Cache for Redis {
         put.arg(format!("{:0VERSION_DIGITS$}", value.version.max(0)))
             .arg(value.bytes.as_ref())
             .arg(milliseconds(ttl));
-        run(&self.pool, self.limit, &put).await
+        self.link.run(&put).await
     }
 
     async fn clear(&self) -> Result<(), CacheError> {
-        self.clear_all().await
+        let nodes = self.link.ask(async |connection| nodes(connection).await).await?;
+        for node in nodes {
+            let mut cursor = 0;
+            loop {
+                cursor = self.clear_some(node.as_ref(), cursor).await?;
+                if cursor == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
+}
 
-    fn shared(&self) -> bool {
-        true
+/// A node of a cluster that owns keys.
+struct Node {
+    host: String,
+    port: u16,
+}
+
+impl Node {
+    async fn ask<T: FromRedisValue>(&self, cluster: &mut ClusterConnection, command: Cmd) -> RedisResult<T> {
+        let address = SingleNodeRoutingInfo::ByAddress { host: self.host.clone(), port: self.port };
+        let answer = cluster.route_command(command, RoutingInfo::SingleNode(address)).await?;
+        Ok(T::from_redis_value(answer)?)
     }
+}
+
+/// The nodes that own keys; of a single server, itself without an address.
+async fn nodes(connection: Connection) -> RedisResult<Vec<Option<Node>>> {
+    let Connection::Cluster(mut connection) = connection else { return Ok(vec![None]) };
+    // From, to, the owner, and others that copy it.
+    let ranges: Vec<Vec<Value>> = redis::cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await?;
+    let mut nodes: Vec<(String, u16)> = Vec::new();
+    for owner in ranges.into_iter().filter_map(|range| range.into_iter().nth(2)) {
+        let address: Vec<Value> = FromRedisValue::from_redis_value(owner)?;
+        let [host, port, ..] = &address[..] else { continue };
+        nodes
+            .push((FromRedisValue::from_redis_value_ref(host)?, FromRedisValue::from_redis_value_ref(port)?));
+    }
+    nodes.sort_unstable();
+    nodes.dedup();
+    Ok(nodes.into_iter().map(|(host, port)| Some(Node { host, port })).collect())
 }
 
 fn decode(held: Vec<u8>) -> Result<Versioned, CacheError> {
@@ -106,65 +132,7 @@ fn decode(held: Vec<u8>) -> Result<Versioned, CacheError> {
     Ok(Versioned { version, bytes: Bytes::from(held).slice(VERSION_DIGITS..) })
 }
 
-/// A pool for the configured server. It connects when it is first used.
-pub(crate) fn pool(config: &CacheConfig) -> Result<Pool, ConfigError> {
-    let url = config.url.expose_secret();
-    if !url.starts_with("redis://") && !url.starts_with("rediss://") {
-        return Err(ConfigError::new("cache.url", "must be memory:, redis:// or rediss://"));
-    }
-    // It goes into a pattern when keys are cleared, where other characters have a meaning.
-    if config.prefix.contains(|c: char| !(c.is_ascii_alphanumeric() || "._:-".contains(c))) {
-        return Err(ConfigError::new("cache.prefix", "may have letters, digits and . _ : - only"));
-    }
-    install_tls();
-    let limit = Some(Duration::from_millis(config.timeout_ms));
-    let mut settings = Config::from_url(url);
-    settings.pool = Some(PoolConfig {
-        max_size: config.max_connections,
-        timeouts: Timeouts { wait: limit, create: limit, recycle: limit },
-        ..PoolConfig::default()
-    });
-    // The error is not shown: it may hold the URL, and that a password.
-    settings
-        .create_pool(Some(Runtime::Tokio1))
-        .map_err(|_| ConfigError::new("cache.url", "is not a Redis address"))
-}
-
-/// Runs a script within the limit.
-pub(crate) async fn run<T: FromRedisValue>(
-    pool: &Pool,
-    limit: Duration,
-    script: &ScriptInvocation<'_>,
-) -> Result<T, CacheError> {
-    let work = async {
-        let mut connection = pool.get().await.map_err(unreachable)?;
-        script.invoke_async(&mut connection).await.map_err(unreachable)
-    };
-    bounded(limit, work).await
-}
-
 /// A time to live, as Redis takes it: at least one, for it refuses none.
 pub(crate) fn milliseconds(ttl: Duration) -> u64 {
     u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX >> 1).max(1)
-}
-
-async fn within<T>(
-    limit: Duration,
-    work: impl Future<Output = redis::RedisResult<T>>,
-) -> Result<T, CacheError> {
-    bounded(limit, async { work.await.map_err(unreachable) }).await
-}
-
-async fn bounded<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, CacheError>>,
-) -> Result<T, CacheError> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(result) => result,
-        Err(_) => Err(CacheError::Unreachable(format!("no answer within {limit:?}"))),
-    }
-}
-
-fn unreachable(error: impl std::fmt::Display) -> CacheError {
-    CacheError::Unreachable(error.to_string())
 }

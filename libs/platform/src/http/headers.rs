@@ -21,6 +21,13 @@ pub struct IdempotencyKey(pub Option<String>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IfMatch(pub Option<i64>);
 
+/// The versions that `If-None-Match` says the client has: `If-None-Match: "12", W/"13"`, or any with `*`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IfNoneMatch {
+    any: bool,
+    versions: Vec<i64>,
+}
+
 /// A version, answered as `ETag: "12"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ETag(pub i64);
@@ -65,6 +72,52 @@ impl IfMatch {
             return Err(invalid());
         }
         digits.parse().map(|version| Self(Some(version))).map_err(|_| invalid())
+    }
+}
+
+impl IfNoneMatch {
+    /// Whether the client has this version.
+    pub fn version(&self, version: i64) -> bool {
+        self.any || self.versions.contains(&version)
+    }
+
+    /// The ones in these headers. A tag that is no version is none of ours, and nobody has it.
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut found = Self::default();
+        for value in headers.get_all(header::IF_NONE_MATCH) {
+            let mut rest = value.to_str().unwrap_or("?").trim();
+            found.any |= rest == "*";
+            while !rest.is_empty() && rest != "*" {
+                let (tag, after) = next_tag(rest).ok_or_else(|| {
+                    Problem::new(
+                        StatusCode::BAD_REQUEST,
+                        "if-none-match-invalid",
+                        "If-None-Match must be * or tags in quotes, as an ETag gives them: \"12\", \"13\"",
+                    )
+                })?;
+                found.versions.extend(tag.parse::<i64>());
+                rest = after;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The first of several tags without its quotes, and what comes after the comma behind it.
+fn next_tag(list: &str) -> Option<(&str, &str)> {
+    let quoted = list.strip_prefix("W/").unwrap_or(list).strip_prefix('"')?;
+    let (tag, after) = quoted.split_once('"')?;
+    match after.trim_start() {
+        "" => Some((tag, "")),
+        after => Some((tag, after.strip_prefix(',')?.trim_start())),
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::of(&parts.headers)
     }
 }
 

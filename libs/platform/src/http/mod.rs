@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tower_http::timeout::TimeoutError;
 
-pub use headers::{ETag, IdempotencyKey, IfMatch};
+pub use headers::{ETag, IdempotencyKey, IfMatch, IfNoneMatch};
 
 use crate::problem::Problem;
 

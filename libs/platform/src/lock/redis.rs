@@ -1,13 +1,12 @@
-//! The locks in Redis, each on its one server: no Redlock.
+//! The locks in Redis, each on one server, in a cluster on one node: no Redlock.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_redis::Pool;
 use redis::Script;
 
 use super::{Lease, Lock, LockError};
-use crate::cache::{CacheConfig, milliseconds, pool, run_script};
+use crate::cache::{CacheConfig, Link, milliseconds};
 use crate::config::ConfigError;
 
 /// The fence is the server's clock in microseconds, or one more than the last: it rises even when the
@@ -29,8 +28,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0";
 
 pub(super) struct Redis {
-    pool: Pool,
-    limit: Duration,
+    link: Link,
     prefix: String,
     acquire: Script,
     release: Script,
@@ -39,8 +37,7 @@ pub(super) struct Redis {
 impl Redis {
     pub(super) fn new(config: &CacheConfig) -> Result<Self, ConfigError> {
         Ok(Self {
-            pool: pool(config)?,
-            limit: Duration::from_millis(config.timeout_ms),
+            link: Link::new(config)?,
             prefix: config.prefix.clone(),
             acquire: Script::new(ACQUIRE),
             release: Script::new(RELEASE),
@@ -58,14 +55,14 @@ impl Lock for Redis {
     async fn acquire(&self, name: &str, lease: Duration) -> Result<Option<Lease>, LockError> {
         let mut script = self.acquire.key(self.key("lock", name));
         script.key(self.key("fence", name)).arg(milliseconds(lease));
-        let fence: i64 = run_script(&self.pool, self.limit, &script).await.map_err(unreachable)?;
+        let fence: i64 = self.link.run(&script).await.map_err(unreachable)?;
         Ok((fence > 0).then(|| Lease { name: name.to_owned(), fence }))
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), LockError> {
         let mut script = self.release.key(self.key("lock", &lease.name));
         script.arg(lease.fence);
-        run_script::<i64>(&self.pool, self.limit, &script).await.map(|_| ()).map_err(unreachable)
+        self.link.run::<i64>(&script).await.map(|_| ()).map_err(unreachable)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The cache, the same in Redis and in the process.
+//! The cache, the same in Redis, in a cluster of them and in the process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use platform::cache::{self, Cache, Versioned};
 use rstest::rstest;
-use testkit::{Backend, Stage, eventually};
+use testkit::eventually;
 
-use crate::{LIMIT, cache_config};
+use crate::LIMIT;
+use crate::places::{Kind, Place};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -16,29 +17,30 @@ fn value(version: i64, text: &'static str) -> Versioned {
     Versioned { version, bytes: Bytes::from_static(text.as_bytes()) }
 }
 
-async fn cache(backend: Backend) -> (Stage, Arc<dyn Cache>) {
-    let stage = Stage::new(backend).await;
-    let cache = cache::connect(&cache_config(&stage)).unwrap();
-    (stage, cache)
+async fn cache(kind: Kind) -> (Place, Arc<dyn Cache>) {
+    let place = Place::of(kind).await;
+    let cache = cache::connect(&place.config).unwrap();
+    (place, cache)
 }
 
 #[rstest]
 #[tokio::test]
-async fn what_was_put_is_got(#[values(Backend::Embedded, Backend::Real)] backend: Backend) {
-    let (_stage, cache) = cache(backend).await;
+async fn what_was_put_is_got(#[values(Kind::Memory, Kind::Redis, Kind::Cluster)] kind: Kind) {
+    let (_place, cache) = cache(kind).await;
     assert_eq!(cache.get("a").await.unwrap(), None);
     assert!(cache.put("a", value(7, "seven"), LONG).await.unwrap());
     assert_eq!(cache.get("a").await.unwrap(), Some(value(7, "seven")));
     let binary = Versioned { version: i64::MAX, bytes: Bytes::from_static(&[0, 255, 13, 10]) };
     assert!(cache.put("b", binary.clone(), LONG).await.unwrap());
     assert_eq!(cache.get("b").await.unwrap(), Some(binary));
-    assert_eq!(cache.shared(), backend == Backend::Real);
 }
 
 #[rstest]
 #[tokio::test]
-async fn a_slow_fill_cannot_bury_a_newer_value(#[values(Backend::Embedded, Backend::Real)] backend: Backend) {
-    let (_stage, cache) = cache(backend).await;
+async fn a_slow_fill_cannot_bury_a_newer_value(
+    #[values(Kind::Memory, Kind::Redis, Kind::Cluster)] kind: Kind,
+) {
+    let (_place, cache) = cache(kind).await;
     assert!(cache.put("a", value(10, "new"), LONG).await.unwrap());
     assert!(!cache.put("a", value(9, "old"), LONG).await.unwrap());
     assert_eq!(cache.get("a").await.unwrap(), Some(value(10, "new")));
@@ -48,8 +50,8 @@ async fn a_slow_fill_cannot_bury_a_newer_value(#[values(Backend::Embedded, Backe
 
 #[rstest]
 #[tokio::test]
-async fn a_tombstone_keeps_out_what_is_older(#[values(Backend::Embedded, Backend::Real)] backend: Backend) {
-    let (_stage, cache) = cache(backend).await;
+async fn a_tombstone_keeps_out_what_is_older(#[values(Kind::Memory, Kind::Redis, Kind::Cluster)] kind: Kind) {
+    let (_place, cache) = cache(kind).await;
     assert!(cache.put("a", value(5, "five"), LONG).await.unwrap());
     assert!(!cache.put("a", Versioned::tombstone(5), LONG).await.unwrap(), "it is as new as demanded");
     assert!(cache.put("a", Versioned::tombstone(6), LONG).await.unwrap());
@@ -62,9 +64,9 @@ async fn a_tombstone_keeps_out_what_is_older(#[values(Backend::Embedded, Backend
 #[rstest]
 #[tokio::test]
 async fn of_many_who_put_at_once_the_newest_stays(
-    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+    #[values(Kind::Memory, Kind::Redis, Kind::Cluster)] kind: Kind,
 ) {
-    let (_stage, cache) = cache(backend).await;
+    let (_place, cache) = cache(kind).await;
     let puts = (0..100).map(|version| cache.put("a", value(version * 37 % 100, "x"), LONG));
     futures::future::try_join_all(puts).await.unwrap();
     assert_eq!(cache.get("a").await.unwrap().unwrap().version, 99);
@@ -73,9 +75,9 @@ async fn of_many_who_put_at_once_the_newest_stays(
 #[rstest]
 #[tokio::test]
 async fn a_value_lives_as_long_as_it_was_put_for(
-    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+    #[values(Kind::Memory, Kind::Redis, Kind::Cluster)] kind: Kind,
 ) {
-    let (_stage, cache) = cache(backend).await;
+    let (_place, cache) = cache(kind).await;
     cache.put("a", value(1, "x"), Duration::from_millis(50)).await.unwrap();
     cache.put("b", value(1, "x"), LONG).await.unwrap();
     eventually("the value is gone", LIMIT, async || cache.get("a").await.unwrap().is_none().then_some(()))
@@ -86,10 +88,12 @@ async fn a_value_lives_as_long_as_it_was_put_for(
 #[rstest]
 #[tokio::test]
 async fn clearing_forgets_all_of_a_prefix_and_nothing_else(
-    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+    #[values(Kind::Memory, Kind::Redis, Kind::Cluster)] kind: Kind,
 ) {
-    let (_stage, cache) = cache(backend).await;
-    let (_other_stage, other) = self::cache(backend).await;
+    let (place, cache) = cache(kind).await;
+    let mut others = place.config.clone();
+    others.prefix.push_str("other.");
+    let other = cache::connect(&others).unwrap();
     for key in 0..1_500 {
         cache.put(&key.to_string(), value(1, "x"), LONG).await.unwrap();
     }

@@ -1,27 +1,28 @@
-//! Locks, the same in Redis and in the process.
+//! Locks, the same in Redis, in a cluster of them and in the process.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use platform::lock::{self, Lock};
 use rstest::rstest;
-use testkit::{Backend, Stage, eventually};
+use testkit::eventually;
 
-use crate::{LIMIT, cache_config};
+use crate::LIMIT;
+use crate::places::{Kind, Place};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(50);
 
-async fn lock(backend: Backend) -> (Stage, Arc<dyn Lock>) {
-    let stage = Stage::new(backend).await;
-    let lock = lock::connect(&cache_config(&stage)).unwrap();
-    (stage, lock)
+async fn lock(kind: Kind) -> (Place, Arc<dyn Lock>) {
+    let place = Place::of(kind).await;
+    let lock = lock::connect(&place.config).unwrap();
+    (place, lock)
 }
 
 #[rstest]
 #[tokio::test]
-async fn of_many_who_try_at_once_one_gets_it(#[values(Backend::Embedded, Backend::Real)] backend: Backend) {
-    let (_stage, lock) = lock(backend).await;
+async fn of_many_who_try_at_once_one_gets_it(#[values(Kind::Memory, Kind::Redis, Kind::Cluster)] kind: Kind) {
+    let (_place, lock) = lock(kind).await;
     let tries = futures::future::try_join_all((0..50).map(|_| lock.acquire("a", LONG))).await.unwrap();
     assert_eq!(tries.iter().flatten().count(), 1);
     assert!(lock.acquire("b", LONG).await.unwrap().is_some(), "another name is another lock");
@@ -30,9 +31,9 @@ async fn of_many_who_try_at_once_one_gets_it(#[values(Backend::Embedded, Backend
 #[rstest]
 #[tokio::test]
 async fn what_is_given_back_can_be_had_with_a_higher_fence(
-    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+    #[values(Kind::Memory, Kind::Redis, Kind::Cluster)] kind: Kind,
 ) {
-    let (_stage, lock) = lock(backend).await;
+    let (_place, lock) = lock(kind).await;
     let first = lock.acquire("a", LONG).await.unwrap().unwrap();
     lock.release(&first).await.unwrap();
     let second = lock.acquire("a", LONG).await.unwrap().unwrap();
@@ -42,9 +43,9 @@ async fn what_is_given_back_can_be_had_with_a_higher_fence(
 #[rstest]
 #[tokio::test]
 async fn a_lease_runs_out_and_its_holder_cannot_give_back_the_next(
-    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+    #[values(Kind::Memory, Kind::Redis, Kind::Cluster)] kind: Kind,
 ) {
-    let (_stage, lock) = lock(backend).await;
+    let (_place, lock) = lock(kind).await;
     let first = lock.acquire("a", SHORT).await.unwrap().unwrap();
     let second =
         eventually("the lease runs out", LIMIT, async || lock.acquire("a", LONG).await.unwrap()).await;

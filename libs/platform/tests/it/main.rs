@@ -11,7 +11,9 @@ mod grpc;
 mod grpc_open;
 mod hosting;
 mod http;
+mod layers;
 mod lock;
+mod places;
 mod schedule;
 
 use std::time::Duration;

@@ -20,7 +20,7 @@ use anyhow::{Context, Result};
 
 pub use postgres::Postgres;
 pub use rabbitmq::RabbitMq;
-pub use redis::Redis;
+pub use redis::{Redis, RedisCluster};
 
 /// How often a server is tried on other ports: another program may take one between our look and
 /// the server's bind.

@@ -1,4 +1,4 @@
-//! A private PostgreSQL.
+//! A private PostgreSQL, and copies that follow it.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -107,10 +107,36 @@ impl Postgres {
         self.restart()
     }
 
-    fn init(&self) -> Result<()> {
+    /// Starts a copy of it that follows it (a streaming replica), on a free port. It answers questions and takes no
+    /// writes.
+    ///
+    /// # Errors
+    ///
+    /// When the copy cannot be made or does not come up.
+    pub fn replica(&self) -> Result<Postgres> {
+        attempt("replica of PostgreSQL", || {
+            let (port, folder) = (Port::free()?, Folder::new("postgres")?);
+            let mut replica = Postgres { process: None, binaries: self.binaries.clone(), port, folder };
+            replica.own_folder()?;
+            let mut copy = replica.command("pg_basebackup")?;
+            copy.args(["-h", "127.0.0.1", "-p", &self.port.number.to_string(), "-U", "app"]);
+            copy.args(["-R", "-X", "stream", "--no-sync", "-c", "fast", "-D"]).arg(replica.data());
+            run(copy)?;
+            replica.configure(&[("port", &replica.port.number.to_string())])?;
+            Ok(replica)
+        })
+    }
+
+    /// PostgreSQL refuses to be root, so that the folder has to be another's.
+    fn own_folder(&self) -> Result<()> {
         if is_root() {
             chown(self.folder.path(), Some(id(&["-u", "postgres"])?), None)?;
         }
+        Ok(())
+    }
+
+    fn init(&self) -> Result<()> {
+        self.own_folder()?;
         let mut initdb = self.command("initdb")?;
         initdb.arg("-D").arg(self.data());
         initdb.args(["-U", "app", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]);

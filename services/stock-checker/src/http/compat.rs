@@ -20,6 +20,7 @@ use super::Asker;
 use crate::App;
 use crate::answers::ItemDetails;
 use crate::error::Error;
+use crate::levels::Freshness;
 
 /// These lists have no cursor. What is beyond, by SKU, is left out: `/v1` has pages.
 const MAX_PRODUCTS: u64 = 10_000;
@@ -134,7 +135,7 @@ async fn product(
     path: Result<Path<String>, Problem>,
 ) -> Result<Json<OldProduct>, Detail> {
     let (asker, Path(name)) = (asker?, path?);
-    let known = app.levels.item(&name, asker.owner(), 0).await?;
+    let known = app.levels.item(&name, asker.owner(), Freshness::default()).await?;
     Ok(Json(known.details()?.into()))
 }
 

@@ -188,7 +188,7 @@ async fn every_route_is_described(#[values(Backend::Embedded)] backend: Backend)
         .iter()
         .map(|parameter| &parameter["in"])
         .collect();
-    assert_eq!(parameters, ["path", "query", "query", "query"]);
+    assert_eq!(parameters, ["path", "query", "query", "query", "header", "header"]);
     let ready = stand.json("/ready").await;
     assert_eq!(ready["checks"], json!({"stock-checker/database": "ok"}), "the bus is no condition");
     assert_eq!(stand.get("/health").await.headers()[header::CONTENT_TYPE], "application/json");

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use testkit::proxy::Proxy;
-use testkit::servers::Redis;
+use testkit::servers::{Redis, RedisCluster};
 use testkit::{Backend, eventually};
 
 use crate::stand::{LIMIT, open, open_with};
@@ -11,7 +11,9 @@ use crate::stand::{LIMIT, open, open_with};
 #[tokio::test]
 async fn reads_go_on_without_the_cache_and_are_right_when_it_is_back() {
     let mut redis = Redis::start().unwrap();
-    let stand = open_with(Backend::Real, &[("cache.url", &redis.url()), ("cache.timeout_ms", "100")]).await;
+    let url = redis.url();
+    let settings = [("cache.url", &*url), ("cache.timeout_ms", "100"), ("cache.local_ttl_ms", "0")];
+    let stand = open_with(Backend::Real, &settings).await;
     let item = stand.item("TEA", 10).await;
     stand.cached("/v1/items/TEA").await;
     redis.kill();
@@ -35,6 +37,26 @@ async fn reads_go_on_without_the_cache_and_are_right_when_it_is_back() {
     .await;
 }
 
+#[tokio::test]
+async fn a_cluster_of_redis_that_loses_a_node_fails_no_read() {
+    let mut cluster = RedisCluster::start().unwrap();
+    let url = cluster.url();
+    let settings = [("cache.url", &*url), ("cache.timeout_ms", "200"), ("cache.local_ttl_ms", "0")];
+    let stand = open_with(Backend::Real, &settings).await;
+    let mut items = Vec::new();
+    for number in 0..20 {
+        let item = stand.item(&format!("TEA-{number}"), 10).await;
+        stand.cached(&format!("/v1/items/TEA-{number}")).await;
+        items.push(item);
+    }
+    cluster.kill_one();
+    for (number, item) in items.into_iter().enumerate() {
+        let version = stand.sell(item, 1).await;
+        let answer = stand.ask(&format!("/v1/items/TEA-{number}?min_version={version}")).await;
+        assert_eq!((answer.status, answer.available()), (200, 9));
+    }
+}
+
 #[rstest]
 #[case::cut(Proxy::cut)]
 #[case::stalled(Proxy::stall)]
@@ -42,7 +64,8 @@ async fn reads_go_on_without_the_cache_and_are_right_when_it_is_back() {
 async fn a_cache_that_comes_back_with_what_it_held_is_told_what_it_missed(#[case] fail: fn(&Proxy)) {
     let redis = Redis::start().unwrap();
     let proxy = Proxy::before(&redis.url()).await.unwrap();
-    let settings = [("cache.url", &*proxy.url(&redis.url())), ("cache.timeout_ms", "200")];
+    let url = proxy.url(&redis.url());
+    let settings = [("cache.url", &*url), ("cache.timeout_ms", "200"), ("cache.local_ttl_ms", "0")];
     let stand = open_with(Backend::Real, &settings).await;
     let item = stand.item("TEA", 10).await;
     stand.cached("/v1/items/TEA").await;
@@ -102,6 +125,11 @@ async fn a_stuck_database_is_asked_by_so_many_and_keeps_nobody_waiting_for_what_
 #[case("stock_checker.version_wait_ms", "-5")]
 #[case("stock_checker.database_url", "mysql://localhost/stock")]
 #[case("cache.url", "memcached://localhost")]
+#[case("cache.url", "redis-cluster://")]
+#[case("stock_checker.primary_url", "mysql://localhost/stock")]
+#[case("stock_checker.fill_lease_ms", "0")]
+#[case("stock_checker.unknown_ttl_ms", "60001")]
+#[case("stock_checker.replica_wait_ms", "60001")]
 #[tokio::test]
 async fn a_setting_that_cannot_work_is_refused_by_its_name(#[case] key: &str, #[case] value: &str) {
     let stand = open(Backend::Embedded).await;

@@ -9,9 +9,10 @@ use domain::{
 use events::outbox::Relay;
 use events::{Bus, Message, StockUpdated, Subject, Topology};
 use ledger::{By, Done, ItemView, Migrator, Reader, Request, Writer, WriterConfig};
+use platform::cache::Layers;
 use platform::config::Config;
 use platform::db::DbConfig;
-use platform::hosting::Listeners;
+use platform::hosting::{Listeners, Service};
 use reqwest::Response;
 use sea_orm::DatabaseConnection;
 use serde_json::Value;
@@ -33,7 +34,7 @@ pub(crate) struct Stand {
     reader: Reader,
     wake: Arc<Notify>,
     client: reqwest::Client,
-    url: String,
+    pub(crate) url: String,
     /// For gRPC.
     pub(crate) calls_url: String,
     stop: CancellationToken,
@@ -64,9 +65,13 @@ pub(crate) async fn open_with(backend: Backend, settings: &[(&str, &str)]) -> St
 
 /// The same, but nobody publishes the outbox.
 pub(crate) async fn silent(backend: Backend, settings: &[(&str, &str)]) -> Stand {
+    silent_on(Stage::new(backend).await, settings).await
+}
+
+/// The same on this stage.
+pub(crate) async fn silent_on(stage: Stage, settings: &[(&str, &str)]) -> Stand {
     _ = tracing_subscriber::fmt().with_test_writer().try_init();
     platform::hosting::install_tls();
-    let stage = Stage::new(backend).await;
     let config = stage
         .settings()
         .into_iter()
@@ -111,6 +116,10 @@ fn topology(stage: &Stage) -> Topology {
 /// Where it answers requests, and calls.
 async fn checker(config: &Config, bus: &Arc<dyn Bus>, stop: &CancellationToken) -> (String, String) {
     let service = stock_checker::service(config, Arc::clone(bus)).await.unwrap();
+    serve(service, config, stop).await
+}
+
+async fn serve(service: Service, config: &Config, stop: &CancellationToken) -> (String, String) {
     let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let urls = [&http, &grpc].map(|listener| format!("http://{}", listener.local_addr().unwrap()));
@@ -161,6 +170,23 @@ impl Stand {
     pub(crate) async fn replica_at(&self, bus_url: &str) -> String {
         let bus = events::connect(bus_url, topology(&self.stage), self.stop.clone()).unwrap();
         checker(&self.config, &bus, &self.stop).await.0
+    }
+
+    /// One more, with settings of its own.
+    pub(crate) async fn replica_with(&self, settings: &[(&str, &str)]) -> String {
+        let config =
+            settings.iter().fold(self.config.clone(), |config, (key, value)| config.set(key, *value));
+        let url = config.text("bus.url").unwrap();
+        let bus = events::connect(&url, topology(&self.stage), self.stop.clone()).unwrap();
+        checker(&config, &bus, &self.stop).await.0
+    }
+
+    /// One more, with layers of cache of its own, and alone on a bus in this process.
+    pub(crate) async fn replica_over(&self, config: &Config, layers: Layers) -> (String, Arc<dyn Bus>) {
+        let bus = events::connect("memory:", topology(&self.stage), self.stop.clone()).unwrap();
+        let config = config.clone().set("bus.url", "memory:");
+        let service = stock_checker::service_with(&config, Arc::clone(&bus), layers).await.unwrap();
+        (serve(service, &config, &self.stop).await.0, bus)
     }
 
     pub(crate) async fn does(&self, command: Command) -> Done {
@@ -225,23 +251,19 @@ impl Stand {
             command_id: Uuid::now_v7(),
             subject: subject(view),
         });
-        let row = events::outbox::Entry::new("test", event, timestamp, None);
-        Message {
-            id: row.id.to_string(),
-            routing_key: row.routing_key,
-            body: row.body.to_json().into(),
-            traceparent: None,
-            message_type: None,
-        }
+        message(events::outbox::Entry::new("test", event, timestamp, None))
+    }
+
+    /// What `item_created` says of the item.
+    pub(crate) async fn birth(&self, item: ItemId) -> Message {
+        let view = self.reader.item(item).await.unwrap().unwrap();
+        let (at, name) = (view.created_at, view.name.clone());
+        let created = events::Item { name, subject: subject(view), timestamp: at };
+        message(events::outbox::Entry::new("test", events::Event::ItemCreated(created), at, None))
     }
 
     pub(crate) async fn publish(&self, messages: Vec<Message>) {
-        for message in messages {
-            eventually("the bus takes a message", LIMIT, async || {
-                self.bus.publish(vec![message.clone()]).await.remove(0).ok()
-            })
-            .await;
-        }
+        publish(&self.bus, messages).await;
     }
 
     pub(crate) fn request(&self, path: &str) -> reqwest::RequestBuilder {
@@ -250,6 +272,10 @@ impl Stand {
 
     pub(crate) async fn get(&self, path: &str) -> Response {
         self.request(path).send().await.unwrap()
+    }
+
+    pub(crate) fn request_from(&self, url: &str, path: &str) -> reqwest::RequestBuilder {
+        self.client.get(format!("{url}{path}"))
     }
 
     pub(crate) async fn get_from(&self, url: &str, path: &str) -> Answer {
@@ -273,6 +299,16 @@ impl Stand {
             Some(self.ask(path).await).filter(|answer| answer.source == "cache")
         })
         .await
+    }
+}
+
+/// In-process, they have had their effect when this is over.
+pub(crate) async fn publish(bus: &Arc<dyn Bus>, messages: Vec<Message>) {
+    for message in messages {
+        eventually("the bus takes a message", LIMIT, async || {
+            bus.publish(vec![message.clone()]).await.remove(0).ok()
+        })
+        .await;
     }
 }
 
@@ -316,6 +352,16 @@ impl Answer {
 
     pub(crate) fn available(&self) -> i64 {
         self.body["available"].as_i64().unwrap()
+    }
+}
+
+fn message(row: events::outbox::Entry) -> Message {
+    Message {
+        id: row.id.to_string(),
+        routing_key: row.routing_key,
+        body: row.body.to_json().into(),
+        traceparent: None,
+        message_type: None,
     }
 }
 
