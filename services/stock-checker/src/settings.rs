@@ -27,6 +27,7 @@ pub(crate) struct Settings {
     cache_ttl_ms: u64,
     aggregate_ttl_ms: u64,
     pub(crate) database_reads_at_once: usize,
+    pub(crate) database_scans_at_once: usize,
     database_wait_ms: u64,
     version_wait_ms: u64,
     pub(crate) redis_projection: bool,
@@ -35,10 +36,11 @@ pub(crate) struct Settings {
 impl Settings {
     /// Refuses what could not work, naming the key.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let ranges: [(&str, u64, RangeInclusive<u64>); 5] = [
+        let ranges: [(&str, u64, RangeInclusive<u64>); 6] = [
             ("cache_ttl_ms", self.cache_ttl_ms, 1..=DAY_MS),
             ("aggregate_ttl_ms", self.aggregate_ttl_ms, 0..=DAY_MS),
             ("database_reads_at_once", self.database_reads_at_once as u64, 1..=MOST_AT_ONCE),
+            ("database_scans_at_once", self.database_scans_at_once as u64, 1..=MOST_AT_ONCE),
             ("database_wait_ms", self.database_wait_ms, 0..=LONGEST_WAIT_MS),
             ("version_wait_ms", self.version_wait_ms, 0..=LONGEST_WAIT_MS),
         ];

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
+mod availability;
 mod bad_input;
 mod callers;
 mod compat;
@@ -12,4 +13,5 @@ mod items;
 mod lists;
 mod outages;
 mod projection;
+mod search;
 mod stand;
