@@ -73,6 +73,8 @@ enum Bench {
     Http,
     /// The engine with ten million ledger rows, and with a million items, against a small one
     Growth,
+    /// Pages of lists among a million items, against the same among a thousand
+    Lists,
 }
 
 impl Bench {
@@ -82,6 +84,7 @@ impl Bench {
             Bench::Engine => "engine",
             Bench::Http => "http",
             Bench::Growth => "growth",
+            Bench::Lists => "lists",
         }
     }
 }

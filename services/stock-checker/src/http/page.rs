@@ -2,11 +2,13 @@
 
 use axum::http::StatusCode;
 use chrono::DateTime;
+use domain::Sku;
 use ledger::{After, ItemFilter, ItemQuery, Listing, Order, Place, SortKey};
 use platform::problem::Problem;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::parameters;
 use crate::App;
 use crate::answers::{ItemPage, ListedItem};
 use crate::error::Error;
@@ -65,7 +67,7 @@ fn end(after: &After, query: &ItemQuery) -> String {
     format!("{} {end}", print(query, &end))
 }
 
-/// What [`end`] wrote, of the same query.
+/// What [`end`] wrote, of the same query. It could have been made up: nothing comes through that the database chokes on.
 fn after(text: &str, query: &ItemQuery) -> Option<After> {
     let (given, end) = text.split_once(' ')?;
     if given != print(query, end) {
@@ -74,11 +76,15 @@ fn after(text: &str, query: &ItemQuery) -> Option<After> {
     let (sku, place) = end.split_once(' ')?;
     let place = match query.order.by {
         SortKey::Sku => Place::Sku,
+        SortKey::Name if place.contains(char::is_control) => return None,
         SortKey::Name => Place::Name(place.to_owned()),
         SortKey::Available => Place::Available(place.parse().ok()?),
-        SortKey::Updated => Place::Updated(DateTime::from_timestamp_micros(place.parse().ok()?)?),
+        SortKey::Updated => {
+            let at = DateTime::from_timestamp_micros(place.parse().ok()?);
+            Place::Updated(parameters::time("cursor", at).ok()??)
+        }
     };
-    Some(After { place, sku: sku.to_owned() })
+    Some(After { place, sku: Sku::try_from(sku.to_owned()).ok()?.into() })
 }
 
 /// Binds the end of a page to its filter and order. No secret: whoever makes one up sees no more than without it.

@@ -32,12 +32,15 @@ async fn check(stand: &Stand, lines: &Value) -> Value {
     answer.body
 }
 
-/// Of each line what is wanted, what is available, and why that is not enough.
-fn told(body: &Value) -> (bool, Vec<(i64, i64, Option<&str>)>) {
-    let line = |line: &'_ Value| (line["wanted"].as_i64().unwrap(), line["available"].as_i64().unwrap());
-    let lines = body["lines"].as_array().unwrap().iter().map(|it| {
-        assert_eq!(it["enough"].as_bool().unwrap(), it["reason"].is_null());
-        (line(it).0, line(it).1, it["reason"].as_str())
+/// Of a line what is wanted, what is available, and why that is not enough.
+type Told<'a> = (i64, i64, Option<&'a str>);
+
+/// Whether all of it is available, and what is told of each line.
+fn told(body: &Value) -> (bool, Vec<Told<'_>>) {
+    let lines = body["lines"].as_array().unwrap().iter().map(|line| {
+        assert_eq!(line["enough"].as_bool().unwrap(), line["reason"].is_null());
+        let units = |name: &str| line[name].as_i64().unwrap();
+        (units("wanted"), units("available"), line["reason"].as_str())
     });
     (body["available"].as_bool().unwrap(), lines.collect())
 }
