@@ -177,8 +177,9 @@ impl Reader {
         let (levels, holds) = (of_owner("l"), of_owner("r"));
         let over = if owner.is_some() { format!("{mine} AND") } else { "WHERE".to_owned() };
         let sql = format!(
-            "SELECT w.id AS location_id, w.code AS location, t.items, t.on_hand, t.available + coalesce(d.units, 0) AS available,
-                 t.reserved - coalesce(d.units, 0) AS reserved, t.damaged, t.quality_control, t.incoming, t.in_transit
+            "SELECT w.id AS location_id, w.code AS location, t.items, t.on_hand,
+                 t.available + coalesce(d.units, 0) AS available, t.reserved - coalesce(d.units, 0) AS reserved,
+                 t.damaged, t.quality_control, t.incoming, t.in_transit
              FROM (SELECT l.warehouse_id, count(*) AS items, {units}
                  FROM inventory_locations l {levels} {mine} GROUP BY l.warehouse_id) AS t
              JOIN warehouses w ON w.id = t.warehouse_id

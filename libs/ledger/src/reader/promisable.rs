@@ -40,9 +40,11 @@ impl Reader {
             let ids: Vec<String> = items.iter().map(|ItemId(id)| wanted.bind(*id)).collect();
             let sql = format!(
                 "SELECT i.id, i.is_active AS active, w.id AS location, l.available_quantity AS available,
-                     CASE WHEN l.reserved_quantity > 0 THEN (SELECT CAST(sum(r.quantity - r.confirmed_quantity) AS bigint)
+                     CASE WHEN l.reserved_quantity > 0 THEN (
+                         SELECT CAST(sum(r.quantity - r.confirmed_quantity) AS bigint)
                          FROM inventory_reservations r WHERE r.status = 'open' AND r.expires_at <= {now}
-                         AND r.inventory_item_id = l.inventory_item_id AND r.warehouse_id = l.warehouse_id) END AS overdue
+                         AND r.inventory_item_id = l.inventory_item_id AND r.warehouse_id = l.warehouse_id
+                     ) END AS overdue
                  FROM inventory_items i LEFT JOIN inventory_locations l ON l.inventory_item_id = i.id
                  LEFT JOIN warehouses w ON w.id = l.warehouse_id AND w.is_active WHERE i.id IN ({})",
                 ids.join(", ")
