@@ -75,6 +75,8 @@ enum Bench {
     Growth,
     /// Items over HTTP, from the cache and from the database, against a bare server and pgbench
     Reads,
+    /// Pages of lists among a million items, against the same among a thousand
+    Lists,
 }
 
 impl Bench {
@@ -85,6 +87,7 @@ impl Bench {
             Bench::Http => "http",
             Bench::Growth => "growth",
             Bench::Reads => "reads",
+            Bench::Lists => "lists",
         }
     }
 }

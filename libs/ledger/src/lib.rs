@@ -23,12 +23,13 @@ mod time;
 mod writer;
 
 pub use migrations::Migrator;
+pub use reader::{After, ItemFilter, ItemQuery, Listed, Listing, Order, Place, Range, SortKey};
 pub use reader::{Called, Kept, KeptAt, KeptFilter, Page, Standing};
+pub use reader::{Counts, LocationCount, Overview, OwnerCount, Promisable};
 pub use reader::{
-    Cursor, Earlier, Explanation, HeldUnits, HoldView, ItemFilter, ItemRecord, ItemView, KINDS, LOOK_BACK,
-    LevelRecord, LevelView, Listed, Moment, Overview, OwnerCount, PastError, Pile, PlaceView, Question,
-    ReadError, Reader, Resolutions, Resolved, SnapshotUnits, TransactionFilter, TransactionPage,
-    TransactionView, TransferView,
+    Cursor, Earlier, Explanation, HeldUnits, HoldView, ItemRecord, ItemView, KINDS, LOOK_BACK, LevelRecord,
+    LevelView, Moment, PastError, Pile, PlaceView, Question, ReadError, Reader, Resolutions, Resolved,
+    SnapshotUnits, TransactionFilter, TransactionPage, TransactionView, TransferView,
 };
 pub use request::{
     Answer, By, Done, HeldLine, HoldAfter, ItemAfter, Outcome, RESTOCK_SCOPE, Reference, Request,

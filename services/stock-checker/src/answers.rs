@@ -3,15 +3,19 @@
 //! Our own, and not those of the ledger: what clients were promised does not change with it. Units are whole
 //! numbers; times are in UTC.
 
+mod availability;
 mod history;
+mod overview;
 
 use chrono::{DateTime, Utc};
-use ledger::{ItemView, LevelView, Listed, Overview, OwnerCount};
+use ledger::{ItemView, LevelView, Listed, Standing};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub(crate) use availability::{Availability, LineAvailability, Reason};
 pub(crate) use history::{NumberExplained, Transaction, TransactionPage, Transfer};
+pub(crate) use overview::StockOverview;
 
 /// An item with its levels; totals are over all locations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -104,6 +108,7 @@ pub(crate) struct ListedItem {
     /// What that supplier is called, if it is known.
     supplier_name: Option<String>,
     active: bool,
+    status: Status,
     version: i64,
     reorder_point: i64,
     reorder_quantity: i64,
@@ -112,50 +117,29 @@ pub(crate) struct ListedItem {
     reserved: i64,
     incoming: i64,
     in_transit: i64,
+    updated_at: DateTime<Utc>,
 }
 
-/// Items, by SKU.
+/// How well an item is stocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    /// More are available than its reorder point.
+    InStock,
+    /// Some are available, at most its reorder point.
+    LowStock,
+    /// None are available.
+    OutOfStock,
+    /// It may not be promised.
+    Inactive,
+}
+
+/// Items, in the order that was asked for.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct ItemPage {
     pub(crate) items: Vec<ListedItem>,
     /// Give it as `cursor` to get those after these; none when there are no more.
     pub(crate) next_cursor: Option<String>,
-}
-
-/// Counts over all items that the caller may see.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct StockOverview {
-    items: i64,
-    /// Items that may be promised.
-    active: i64,
-    /// Active items with nothing available.
-    out_of_stock: i64,
-    /// Active items with something available, at or below their reorder point.
-    low_stock: i64,
-    /// Active items above their reorder point.
-    in_stock: i64,
-    on_hand: i64,
-    available: i64,
-    reserved: i64,
-    incoming: i64,
-    in_transit: i64,
-    /// The same by owner, the largest first, at most 100.
-    by_owner: Vec<OwnerOverview>,
-}
-
-/// One owner's share of the overview.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct OwnerOverview {
-    owner: String,
-    items: i64,
-    active: i64,
-    out_of_stock: i64,
-    low_stock: i64,
-    on_hand: i64,
-    available: i64,
-    reserved: i64,
-    incoming: i64,
-    in_transit: i64,
 }
 
 impl From<ItemView> for ItemDetails {
@@ -218,9 +202,21 @@ impl From<ItemDetails> for ItemLevels {
     }
 }
 
+impl From<Standing> for Status {
+    fn from(standing: Standing) -> Status {
+        match standing {
+            Standing::InStock => Status::InStock,
+            Standing::LowStock => Status::LowStock,
+            Standing::OutOfStock => Status::OutOfStock,
+            Standing::Discontinued => Status::Inactive,
+        }
+    }
+}
+
 impl From<Listed> for ListedItem {
     fn from(item: Listed) -> ListedItem {
         ListedItem {
+            status: item.standing().into(),
             id: item.id,
             product_id: item.product_id,
             sku: item.sku,
@@ -237,41 +233,7 @@ impl From<Listed> for ListedItem {
             reserved: item.reserved,
             incoming: item.incoming,
             in_transit: item.in_transit,
-        }
-    }
-}
-
-impl From<Overview> for StockOverview {
-    fn from(overview: Overview) -> StockOverview {
-        StockOverview {
-            items: overview.items,
-            active: overview.active,
-            out_of_stock: overview.out_of_stock,
-            low_stock: overview.low_stock,
-            in_stock: overview.in_stock,
-            on_hand: overview.on_hand,
-            available: overview.available,
-            reserved: overview.reserved,
-            incoming: overview.incoming,
-            in_transit: overview.in_transit,
-            by_owner: overview.by_owner.into_iter().map(OwnerOverview::from).collect(),
-        }
-    }
-}
-
-impl From<OwnerCount> for OwnerOverview {
-    fn from(count: OwnerCount) -> OwnerOverview {
-        OwnerOverview {
-            owner: count.owner,
-            items: count.items,
-            active: count.active,
-            out_of_stock: count.out_of_stock,
-            low_stock: count.low_stock,
-            on_hand: count.on_hand,
-            available: count.available,
-            reserved: count.reserved,
-            incoming: count.incoming,
-            in_transit: count.in_transit,
+            updated_at: item.updated_at,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ItemId;
-use ledger::{ReadError, Reader, Resolved};
+use ledger::{ItemQuery, Listing, ReadError, Reader, Resolved};
 use platform::hosting::Check;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tokio::sync::Semaphore;
@@ -22,13 +22,16 @@ pub(crate) struct Database {
     pub(crate) reader: Reader,
     db: DatabaseConnection,
     slots: Arc<Semaphore>,
+    /// For questions that may read every item: so many of them that the others have room beside them.
+    wide: Arc<Semaphore>,
     wait: Duration,
 }
 
 impl Database {
     pub(crate) fn new(db: DatabaseConnection, settings: &Settings) -> Database {
         let slots = Arc::new(Semaphore::new(settings.database_reads_at_once));
-        Database { reader: Reader::new(db.clone()), db, slots, wait: settings.database_wait() }
+        let wide = Arc::new(Semaphore::new(settings.database_scans_at_once));
+        Database { reader: Reader::new(db.clone()), db, slots, wide, wait: settings.database_wait() }
     }
 
     /// Asks the reader's `question` when it is its turn.
@@ -41,6 +44,28 @@ impl Database {
         };
         metrics::counter!("stock_reads_total", "source" => "database").increment(1);
         Ok(question.await?)
+    }
+
+    /// The same for a question that may have to read every item.
+    pub(crate) async fn ask_wide<T, E>(
+        &self,
+        question: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error>
+    where
+        Error: From<E>,
+    {
+        let Ok(Ok(_one_of_few)) = tokio::time::timeout(self.wait, self.wide.acquire()).await else {
+            return Err(Error::Busy);
+        };
+        self.ask(question).await
+    }
+
+    /// A page of items, found or gathered.
+    pub(crate) async fn items(&self, query: &ItemQuery) -> Result<Listing, Error> {
+        match self.ask(self.reader.look(query)).await? {
+            Some(page) => Ok(page),
+            None => self.ask_wide(self.reader.gather(query)).await,
+        }
     }
 
     /// Finds the item that `name` stands for. Not one of so many at once: nearly all names are remembered, and a

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use domain::MAX_LINES;
 use ledger::{PastError, ReadError};
 use platform::problem::Problem;
 use uuid::Uuid;
@@ -31,6 +32,9 @@ pub(crate) enum Error {
     /// No transfer that the caller may see has this id.
     #[error("there is no transfer {0}")]
     TransferUnknown(Uuid),
+    /// There is nothing, or too much, in a request of many lines.
+    #[error("{0} lines were given, and 1 to {MAX_LINES} may be")]
+    Lines(usize),
     /// A question about the past that has no answer.
     #[error(transparent)]
     Past(PastError),
@@ -106,6 +110,13 @@ impl From<&Error> for Problem {
             Error::TransferUnknown(_) => {
                 Problem::new(StatusCode::NOT_FOUND, "transfer-unknown", "There is no such transfer")
                     .detail(error.to_string())
+            }
+            Error::Lines(lines) => {
+                let (code, title) = match lines {
+                    0 => ("no-lines", "There are no lines"),
+                    _ => ("too-many-lines", "There are too many lines"),
+                };
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title).detail(error.to_string())
             }
             Error::Past(error) => past(error),
             Error::Busy => Problem::unavailable(error.to_string()),

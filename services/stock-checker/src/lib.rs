@@ -1,13 +1,15 @@
 //! Stock-checker: every question about stock.
 //!
 //! Reading order: [`service`] (what it is made of) → `answers` (the shapes) → `levels` (an item and its levels,
-//! cached) → `unknown` (names that stand for nothing) → `consumers` (what keeps the cache fresh) → `projection` → `overview` → `database` → `http`, `grpc`.
+//! cached) → `unknown` (names that stand for nothing) → `consumers` (what keeps the cache fresh) → `projection` →
+//! `overview` → `availability` (of many lines) → `database` → `http`, `grpc`.
 //!
 //! **Invariants.** Nothing here changes stock, and no table is created: the database may be a read replica. The
 //! cache may vanish at any time: it costs speed, never a right answer. A read with `min_version` is never answered
 //! from before it. What a caller bound to an owner asks is asked of that owner's items alone.
 
 mod answers;
+mod availability;
 mod consumers;
 mod database;
 mod error;

@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     fill_lease_ms: u64,
     aggregate_ttl_ms: u64,
     pub(crate) database_reads_at_once: usize,
+    pub(crate) database_scans_at_once: usize,
     database_wait_ms: u64,
     version_wait_ms: u64,
     replica_wait_ms: u64,
@@ -39,12 +40,13 @@ pub(crate) struct Settings {
 impl Settings {
     /// Refuses what could not work, naming the key.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let ranges: [(&str, u64, RangeInclusive<u64>); 8] = [
+        let ranges: [(&str, u64, RangeInclusive<u64>); 9] = [
             ("cache_ttl_ms", self.cache_ttl_ms, 1..=DAY_MS),
             ("unknown_ttl_ms", self.unknown_ttl_ms, 0..=LONGEST_WAIT_MS),
             ("fill_lease_ms", self.fill_lease_ms, 1..=LONGEST_WAIT_MS),
             ("aggregate_ttl_ms", self.aggregate_ttl_ms, 0..=DAY_MS),
             ("database_reads_at_once", self.database_reads_at_once as u64, 1..=MOST_AT_ONCE),
+            ("database_scans_at_once", self.database_scans_at_once as u64, 1..=MOST_AT_ONCE),
             ("database_wait_ms", self.database_wait_ms, 0..=LONGEST_WAIT_MS),
             ("version_wait_ms", self.version_wait_ms, 0..=LONGEST_WAIT_MS),
             ("replica_wait_ms", self.replica_wait_ms, 0..=LONGEST_WAIT_MS),

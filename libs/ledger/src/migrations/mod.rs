@@ -2,6 +2,7 @@
 
 mod m20261121_000001_stock;
 mod m20261121_000002_stock_in_full;
+mod m20261125_000003_lists;
 
 use sea_orm_migration::prelude::*;
 
@@ -11,6 +12,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_stock::Migration), Box::new(m20261121_000002_stock_in_full::Migration)]
+        vec![
+            Box::new(m20261121_000001_stock::Migration),
+            Box::new(m20261121_000002_stock_in_full::Migration),
+            Box::new(m20261125_000003_lists::Migration),
+        ]
     }
 }

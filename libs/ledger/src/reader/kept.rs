@@ -2,6 +2,7 @@
 
 use domain::{ItemId, LocationId, Timestamp};
 use sea_orm::FromQueryResult;
+use serde::Serialize;
 use uuid::Uuid;
 
 /// An item and where it lies.
@@ -51,7 +52,7 @@ pub struct KeptAt {
 }
 
 /// How well an item is stocked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Standing {
     /// More are available than its reorder point.
     InStock,
@@ -108,16 +109,31 @@ impl Kept {
 
     /// How well it is stocked.
     pub fn standing(&self) -> Standing {
-        match self.available() {
-            _ if !self.active => Standing::Discontinued,
-            ..=0 => Standing::OutOfStock,
-            available if available <= self.reorder_point => Standing::LowStock,
-            _ => Standing::InStock,
-        }
+        Standing::of(self.active, self.available(), self.reorder_point)
     }
 }
 
 impl Standing {
+    /// How an item stands of which so many are available.
+    pub(super) fn of(active: bool, available: i64, reorder_point: i64) -> Standing {
+        match available {
+            _ if !active => Standing::Discontinued,
+            ..=0 => Standing::OutOfStock,
+            some if some <= reorder_point => Standing::LowStock,
+            _ => Standing::InStock,
+        }
+    }
+
+    /// Its word, as `inventory_standings` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Standing::InStock => "in_stock",
+            Standing::LowStock => "low_stock",
+            Standing::OutOfStock => "out_of_stock",
+            Standing::Discontinued => "inactive",
+        }
+    }
+
     /// The same in SQL, of an item `i` whose overdue holds are `due`.
     pub(super) fn sql(self) -> String {
         match self {

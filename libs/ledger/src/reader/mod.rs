@@ -7,27 +7,32 @@ mod explain;
 mod export;
 mod kept;
 mod keys;
-mod lists;
+mod listing;
 mod names;
+mod overview;
 mod pages;
 pub(crate) mod past;
+mod promisable;
 mod transactions;
 mod transfers;
 mod views;
 
 use domain::{HoldId, ItemId, LocationId};
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    FromQueryResult, QueryFilter, Statement, Value,
 };
 use uuid::Uuid;
 
 pub use explain::{Earlier, Explanation, HeldUnits, Pile, Question, SnapshotUnits};
 pub use export::{ItemRecord, LevelRecord};
 pub use kept::{Kept, KeptAt, Standing};
-pub use lists::{ItemFilter, Listed, Overview, OwnerCount};
+pub use listing::{After, ItemFilter, ItemQuery, Listed, Listing, Order, Place, Range, SortKey};
 pub use names::{Resolutions, Resolved};
+pub use overview::{Counts, LocationCount, Overview, OwnerCount};
 pub use pages::{Called, KeptFilter, Page};
 pub use past::{Moment, PastError};
+pub use promisable::Promisable;
 pub(crate) use transactions::codes;
 pub use transactions::{
     Cursor, KINDS, LOOK_BACK, PlaceView, TransactionFilter, TransactionPage, TransactionView,
@@ -90,6 +95,17 @@ impl Reader {
     /// The location that an id or a code stands for.
     pub async fn location(&self, name: &str) -> Result<Option<LocationId>, ReadError> {
         Ok(locations::find(&self.db, name).await?.map(|location| LocationId(location.id)))
+    }
+
+    /// Begins a transaction for questions that depend on what is asked for: each is planned for its own values, since
+    /// what finds a rare thing is not what finds a frequent one. Compiling a plan would take longer than it saves.
+    async fn begin_planned(&self) -> Result<DatabaseTransaction, DbErr> {
+        let db = instant::begin(&self.db).await?;
+        if db.get_database_backend() == DbBackend::Postgres {
+            db.execute_unprepared("SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off")
+                .await?;
+        }
+        Ok(db)
     }
 
     /// The SQL for what time it is by the database's clock.

@@ -66,13 +66,13 @@ struct Named {
 
 /// A statement under construction: what it says, and the values in it.
 #[derive(Default)]
-struct Wanted {
+pub(super) struct Wanted {
     conditions: Vec<String>,
-    values: Vec<Value>,
+    pub(super) values: Vec<Value>,
 }
 
 impl Wanted {
-    fn bind(&mut self, value: impl Into<Value>) -> String {
+    pub(super) fn bind(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
     }
@@ -234,7 +234,7 @@ impl Reader {
     }
 
     /// What holds whose time is up have not given back yet, by item.
-    fn due(&self) -> String {
+    pub(super) fn due(&self) -> String {
         let now = self.clock();
         format!(
             "SELECT inventory_item_id, CAST(sum(quantity - confirmed_quantity) AS bigint) AS units

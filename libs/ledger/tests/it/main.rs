@@ -8,6 +8,7 @@ mod books;
 mod faults;
 mod histories;
 mod idempotency;
+mod listing;
 mod past;
 mod reading;
 mod rebuilding;

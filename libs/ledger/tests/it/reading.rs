@@ -1,5 +1,5 @@
 use domain::{Command, ItemPatch};
-use ledger::{ItemFilter, ReadError};
+use ledger::{ItemFilter, ItemQuery, Range, ReadError, Standing};
 use rstest::rstest;
 use testkit::Backend;
 
@@ -46,12 +46,20 @@ async fn low_stock_is_a_threshold_or_the_reorder_point(
     let patch = ItemPatch { active: Some(false), ..ItemPatch::default() };
     books.does(Command::UpdateItem { item: retired, patch }).await;
     let skus = async |filter: ItemFilter| -> Vec<String> {
-        books.reader.list(&filter, 10).await.unwrap().into_iter().map(|item| item.sku).collect()
+        let query = ItemQuery { filter, limit: 10, ..ItemQuery::default() };
+        let found = books.reader.gather(&query).await.unwrap();
+        found.items.into_iter().map(|item| item.sku).collect()
     };
-    let active = ItemFilter { active_only: true, ..ItemFilter::default() };
-    assert_eq!(skus(ItemFilter { at_reorder_point: true, ..active.clone() }).await, ["LOW"]);
-    assert_eq!(skus(ItemFilter { below: Some(51), ..active.clone() }).await, ["LOW", "MUCH"]);
-    assert_eq!(skus(ItemFilter { after: Some("LOW".to_owned()), ..active }).await, ["MUCH"]);
+    let short =
+        ItemFilter { standings: vec![Standing::LowStock, Standing::OutOfStock], ..ItemFilter::default() };
+    assert_eq!(skus(short).await, ["LOW"]);
+    let at_most = |max| ItemFilter {
+        active_only: true,
+        available: Range { min: None, max: Some(max) },
+        ..ItemFilter::default()
+    };
+    assert_eq!(skus(at_most(50)).await, ["LOW", "MUCH"]);
+    assert_eq!(skus(at_most(4)).await, [""; 0]);
     assert_eq!(skus(ItemFilter { owner: Some("other".to_owned()), ..ItemFilter::default() }).await, [""; 0]);
 }
 
@@ -64,10 +72,13 @@ async fn the_overview_counts_what_there_is(#[values(Backend::Embedded, Backend::
     books.item("OUT", 0).await;
     books.does(reserve(&[tea], 10, 60).1).await;
     let overview = books.reader.overview(None).await.unwrap();
-    assert_eq!((overview.items, overview.in_stock, overview.low_stock, overview.out_of_stock), (3, 1, 1, 1));
-    assert_eq!((overview.on_hand, overview.available, overview.reserved), (55, 45, 10));
+    let total = &overview.total;
+    assert_eq!((total.items, total.in_stock(), total.low_stock, total.out_of_stock), (3, 1, 1, 1));
+    assert_eq!((total.on_hand, total.available, total.reserved), (55, 45, 10));
+    assert_eq!((overview.by_location.len(), overview.by_location[0].location.as_str()), (1, "main"));
+    assert_eq!((overview.by_location[0].items, overview.by_location[0].available), (2, 45));
     assert_eq!(overview.by_owner.len(), 1);
-    assert_eq!(books.reader.overview(Some("other")).await.unwrap().items, 0);
+    assert_eq!(books.reader.overview(Some("other")).await.unwrap().total.items, 0);
 }
 
 #[rstest]

@@ -8,7 +8,7 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use ledger::{ItemFilter, Listed};
+use ledger::{ItemFilter, ItemQuery, Listed, Range};
 use platform::http::{Json, Path, Query};
 use platform::problem::Problem;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -199,7 +199,9 @@ async fn list<T: From<Listed>>(
     active_only: bool,
     below: Option<i64>,
 ) -> Result<Json<Vec<T>>, Detail> {
-    let filter = ItemFilter { active_only, below, ..asker.items() };
-    let found = app.database.ask(app.database.reader.list(&filter, MAX_PRODUCTS)).await?;
-    Ok(Json(found.into_iter().map(T::from).collect()))
+    let available = Range { min: None, max: below.map(|below| below.saturating_sub(1)) };
+    let filter = ItemFilter { active_only, available, ..asker.items() };
+    let query = ItemQuery { filter, limit: MAX_PRODUCTS, ..ItemQuery::default() };
+    let found = app.database.items(&query).await?;
+    Ok(Json(found.items.into_iter().map(T::from).collect()))
 }

@@ -3,6 +3,7 @@
 //! A handler extracts, calls one function, answers. **Invariant.** Who may not ask is told so before anything that
 //! they sent is read.
 
+mod availability;
 mod compat;
 mod history;
 mod items;
@@ -25,6 +26,7 @@ use crate::App;
 pub(crate) fn routes(app: App) -> OpenApiRouter {
     items::routes()
         .merge(lists::routes())
+        .merge(availability::routes())
         .merge(transactions::routes())
         .merge(history::routes())
         .merge(compat::routes())
@@ -60,10 +62,13 @@ impl Asker {
         ItemFilter { owner: self.owner().map(str::to_owned), ..ItemFilter::default() }
     }
 
-    /// Those of one owner, if they ask for one's. `None`: they ask for another's, of which they see nothing.
-    fn items_of(&self, owner: Option<&Name>) -> Option<ItemFilter> {
-        let Some(owner) = owner.map(Name::as_str) else { return Some(self.items()) };
+    /// Those that pass the filter, of one owner if they ask for one's. `None`: they ask for another's, of which they
+    /// see nothing.
+    fn items_of(&self, owner: Option<&Name>, filter: ItemFilter) -> Option<ItemFilter> {
+        let Some(owner) = owner.map(Name::as_str) else {
+            return Some(ItemFilter { owner: self.owner().map(str::to_owned), ..filter });
+        };
         let seen = self.owner().is_none_or(|own| own == owner);
-        seen.then(|| ItemFilter { owner: Some(owner.to_owned()), ..ItemFilter::default() })
+        seen.then(|| ItemFilter { owner: Some(owner.to_owned()), ..filter })
     }
 }

@@ -1,52 +1,96 @@
 //! Paging: how many, and where the last page ended.
 
 use axum::http::StatusCode;
+use chrono::DateTime;
 use domain::Sku;
-use ledger::ItemFilter;
+use ledger::{After, ItemFilter, ItemQuery, Listing, Order, Place, SortKey};
 use platform::problem::Problem;
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
+use super::parameters;
 use crate::App;
 use crate::answers::{ItemPage, ListedItem};
 use crate::error::Error;
 
 /// The most that a list answers at once.
 const MAX_LIMIT: u64 = 500;
+/// Enough to tell one place in one list of a caller's from another.
+const PRINT_BYTES: usize = 8;
 /// A page for somebody who did not say how much.
 const DEFAULT_LIMIT: u64 = 100;
 
 /// A page of one list.
 pub(super) struct Page {
     list: &'static str,
-    limit: u64,
-    after: Option<String>,
+    /// Without one there are no items.
+    query: Option<ItemQuery>,
 }
 
 impl Page {
-    /// What a client asked for; a cursor is good for the list that gave it.
+    /// What a client asked for; a cursor is good for the list that gave it, sorted and filtered as it was.
     pub(super) fn asked(
         list: &'static str,
-        limit: Option<u64>,
+        limit: u64,
         cursor: Option<&str>,
+        filter: Option<ItemFilter>,
+        order: Order,
     ) -> Result<Page, Problem> {
-        let limit = self::limit(limit)?;
-        let after = cursor.map(|cursor| sku(list, cursor).ok_or_else(cursor_invalid)).transpose()?;
-        Ok(Page { list, limit, after })
+        let mut query = filter.map(|filter| ItemQuery { filter, order, after: None, limit });
+        if let Some(cursor) = cursor {
+            // A list of nothing never gave one.
+            let query = query.as_mut().ok_or_else(cursor_invalid)?;
+            query.after = read_cursor(list, cursor).and_then(|end| after(&end, query));
+            query.after.as_ref().ok_or_else(cursor_invalid)?;
+        }
+        Ok(Page { list, query })
     }
 
-    /// Lists the items that pass the filter; without a filter there are none.
-    pub(super) async fn of(self, app: &App, filter: Option<ItemFilter>) -> Result<ItemPage, Error> {
-        let Some(filter) = filter else { return Ok(ItemPage { items: vec![], next_cursor: None }) };
-        let filter = ItemFilter { after: self.after, ..filter };
-        // One more than asked for tells whether there are more.
-        let mut found = app.database.ask(app.database.reader.list(&filter, self.limit + 1)).await?;
-        let more = found.len() as u64 > self.limit;
-        if more {
-            found.pop();
-        }
-        let last = found.last().filter(|_| more);
-        let next_cursor = last.map(|last| write_cursor(self.list, &last.sku));
-        Ok(ItemPage { items: found.into_iter().map(ListedItem::from).collect(), next_cursor })
+    /// The items of the page.
+    pub(super) async fn of(self, app: &App) -> Result<ItemPage, Error> {
+        let Some(query) = &self.query else { return Ok(ItemPage { items: vec![], next_cursor: None }) };
+        let Listing { items, next } = app.database.items(query).await?;
+        let next_cursor = next.map(|next| write_cursor(self.list, &end(&next, query)));
+        Ok(ItemPage { items: items.into_iter().map(ListedItem::from).collect(), next_cursor })
     }
+}
+
+/// Where a page ended, as text, with the print of what it is the end of.
+fn end(after: &After, query: &ItemQuery) -> String {
+    let place = match &after.place {
+        Place::Sku => String::new(),
+        Place::Name(name) => name.clone(),
+        Place::Available(units) => units.to_string(),
+        Place::Updated(at) => at.timestamp_micros().to_string(),
+    };
+    let end = format!("{} {place}", after.sku);
+    format!("{} {end}", print(query, &end))
+}
+
+/// What [`end`] wrote, of the same query. It could have been made up: nothing comes through that the database chokes on.
+fn after(text: &str, query: &ItemQuery) -> Option<After> {
+    let (given, end) = text.split_once(' ')?;
+    if given != print(query, end) {
+        return None;
+    }
+    let (sku, place) = end.split_once(' ')?;
+    let place = match query.order.by {
+        SortKey::Sku => Place::Sku,
+        SortKey::Name if place.contains(char::is_control) => return None,
+        SortKey::Name => Place::Name(place.to_owned()),
+        SortKey::Available => Place::Available(place.parse().ok()?),
+        SortKey::Updated => {
+            let at = DateTime::from_timestamp_micros(place.parse().ok()?);
+            Place::Updated(parameters::time("cursor", at).ok()??)
+        }
+    };
+    Some(After { place, sku: Sku::try_from(sku.to_owned()).ok()?.into() })
+}
+
+/// Binds the end of a page to its filter and order. No secret: whoever makes one up sees no more than without it.
+fn print(query: &ItemQuery, end: &str) -> String {
+    let said = json!([query.filter, query.order, end]).to_string();
+    hex::encode(&Sha256::digest(said)[..PRINT_BYTES])
 }
 
 /// How many a client asked for.
@@ -70,12 +114,7 @@ pub(super) fn read_cursor(list: &str, cursor: &str) -> Option<String> {
     Some(text.strip_prefix(list)?.strip_prefix(' ')?.to_owned())
 }
 
-/// The SKU that a page of this list ended with.
-fn sku(list: &str, cursor: &str) -> Option<String> {
-    Sku::try_from(read_cursor(list, cursor)?).ok().map(String::from)
-}
-
 pub(super) fn cursor_invalid() -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "cursor-invalid", "The cursor is not one of this list")
-        .detail("cursor must be a next_cursor that this list answered")
+        .detail("cursor must be a next_cursor that this list answered, sorted and filtered as now")
 }

@@ -1,9 +1,9 @@
-//! Parameters of questions about the past, checked; a refusal names the one that is not right.
+//! Parameters of questions, checked; a refusal names the one that is not right.
 
 use axum::http::StatusCode;
 use chrono::{DateTime, Datelike, Utc};
-use domain::LocationId;
-use ledger::{KINDS, Moment};
+use domain::{LocationId, MAX_UNITS};
+use ledger::{KINDS, Moment, Range, Standing};
 use platform::problem::Problem;
 
 use crate::App;
@@ -11,6 +11,13 @@ use crate::error::Error;
 
 /// The years whose times have the same length as text, and so the same order.
 const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
+
+/// The longest text to search for: as long as the longest name.
+const LONGEST_SEARCH: usize = 200;
+
+/// All ways to stand.
+const STANDINGS: [Standing; 4] =
+    [Standing::InStock, Standing::LowStock, Standing::OutOfStock, Standing::Discontinued];
 
 /// Says which parameter is not right, and why.
 pub(super) fn invalid(name: &'static str, why: impl std::fmt::Display) -> Problem {
@@ -59,6 +66,53 @@ pub(super) fn kinds(words: Option<&str>) -> Result<Vec<String>, Problem> {
         None => Err(invalid("kind", format!("{word:?} is none: it is of {}", KINDS.join(", ")))),
     });
     kinds.collect()
+}
+
+/// How items stand, separated by commas.
+pub(super) fn standings(words: Option<&str>) -> Result<Vec<Standing>, Problem> {
+    let Some(words) = words else { return Ok(vec![]) };
+    let standing = |word: &str| match STANDINGS.iter().find(|standing| standing.as_str() == word) {
+        Some(standing) => Ok(*standing),
+        None => {
+            let all = STANDINGS.map(Standing::as_str).join(", ");
+            Err(invalid("status", format!("{word:?} is none: it is of {all}")))
+        }
+    };
+    let mut standings = words.split(',').map(standing).collect::<Result<Vec<_>, _>>()?;
+    // However they are named, the list is the same.
+    standings.sort_unstable();
+    standings.dedup();
+    Ok(standings)
+}
+
+/// A text to search for: blanks around it say nothing.
+pub(super) fn search(text: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > LONGEST_SEARCH {
+        return Err(invalid("search", format!("must have 1 to {LONGEST_SEARCH} characters")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(invalid("search", "must not have control characters"));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+/// From one number of units to another.
+pub(super) fn range(
+    [least, most]: [&'static str; 2],
+    min: Option<i64>,
+    max: Option<i64>,
+) -> Result<Range, Problem> {
+    for (name, units) in [(least, min), (most, max)] {
+        if let Some(units) = units.filter(|units| !(0..=MAX_UNITS).contains(units)) {
+            return Err(invalid(name, format!("must be 0 to {MAX_UNITS}, not {units}")));
+        }
+    }
+    match (min, max) {
+        (Some(min), Some(max)) if min > max => Err(invalid(least, format!("must not be more than {most}"))),
+        _ => Ok(Range { min, max }),
+    }
 }
 
 /// A text that says something.

@@ -53,8 +53,35 @@ async fn bad_input_is_a_problem_that_says_what_is_wrong(
         ("/v1/items?active_only=perhaps".to_owned(), "malformed-query"),
         ("/v1/items?threshold=1".to_owned(), "malformed-query"),
         ("/v1/overview?owner=acme".to_owned(), "malformed-query"),
+        ("/v1/items?sort=price".to_owned(), "malformed-query"),
+        ("/v1/items?sort=".to_owned(), "malformed-query"),
+        ("/v1/items?sort=SKU".to_owned(), "malformed-query"),
+        ("/v1/items?order=up".to_owned(), "malformed-query"),
+        ("/v1/items?status=".to_owned(), "parameter-invalid"),
+        ("/v1/items?status=LOW_STOCK".to_owned(), "parameter-invalid"),
+        ("/v1/items?status=low_stock,".to_owned(), "parameter-invalid"),
+        ("/v1/items?search=".to_owned(), "parameter-invalid"),
+        ("/v1/items?search=%20%20".to_owned(), "parameter-invalid"),
+        ("/v1/items?search=a%0Ab".to_owned(), "parameter-invalid"),
+        ("/v1/items?search=a%00b".to_owned(), "malformed-query"),
+        (format!("/v1/items?search={}", "x".repeat(201)), "parameter-invalid"),
+        ("/v1/items?supplier=".to_owned(), "malformed-query"),
+        ("/v1/items?supplier=a%20b".to_owned(), "malformed-query"),
+        ("/v1/items?available_min=-1".to_owned(), "parameter-invalid"),
+        ("/v1/items?available_max=1000000000001".to_owned(), "parameter-invalid"),
+        ("/v1/items?available_min=3&available_max=2".to_owned(), "parameter-invalid"),
+        ("/v1/items?on_hand_min=3&on_hand_max=2".to_owned(), "parameter-invalid"),
+        ("/v1/items?on_hand_min=few".to_owned(), "malformed-query"),
+        ("/v1/low-stock?search=tea".to_owned(), "malformed-query"),
+        ("/v1/low-stock?supplier=a%20b".to_owned(), "malformed-query"),
     ] {
         assert_eq!(stand.ask(&path).await.problem(), (400, code), "{path}");
+    }
+    for list in ["/v1/low-stock", "/v1/items"] {
+        for location in ["mars", "", "%20", &"x".repeat(1_000)] {
+            let answer = stand.ask(&format!("{list}?location={location}")).await;
+            assert_eq!(answer.problem(), (404, "location-unknown"), "{list} {location}");
+        }
     }
 }
 

@@ -106,11 +106,21 @@ async fn a_brand_sees_nothing_of_anothers(#[values(Backend::Embedded, Backend::R
             for path in &ROUTES[..4] {
                 assert_eq!(see(path).await.problem(), (404, "item-unknown"));
             }
-            for list in ["/v1/items", "/v1/items?owner=acme", "/v1/low-stock?threshold=100&owner=acme"] {
+            for list in [
+                "/v1/items",
+                "/v1/items?owner=acme",
+                "/v1/items?search=tea",
+                "/v1/items?supplier=sup-1&location=main&status=in_stock",
+                "/v1/items?sort=available&available_min=1",
+                "/v1/items?sort=updated&order=desc&owner=acme",
+                "/v1/low-stock?threshold=100&owner=acme",
+                "/v1/low-stock?threshold=100&supplier=sup-1",
+            ] {
                 assert_eq!(see(list).await.body, json!({"items": [], "next_cursor": null}), "{list}");
             }
             let overview = see("/v1/overview").await.body;
             assert_eq!((&overview["items"], &overview["by_owner"]), (&json!(0), &json!([])));
+            assert_eq!(overview["by_location"], json!([]));
             assert_eq!(see("/stock/product/p-TEA").await.body, json!({"detail": "Product not found"}));
             assert_eq!(see("/stock/low?threshold=100").await.body, json!([]));
             assert_eq!(see("/stock/status").await.body, json!([]));

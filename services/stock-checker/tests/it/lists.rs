@@ -81,6 +81,13 @@ async fn the_overview_counts_what_there_is(#[values(Backend::Embedded, Backend::
         .collect();
     assert_eq!(owners, ["acme", "bolt"]);
     assert_eq!(overview["by_owner"][1]["available"], 30);
+    assert_eq!((&overview["inactive"], &overview["by_owner"][0]["inactive"]), (&1.into(), &1.into()));
+    let there = &overview["by_location"][0];
+    assert_eq!(
+        (&there["location"], &there["items"], &there["on_hand"]),
+        (&"main".into(), &5.into(), &40.into())
+    );
+    assert!(overview["as_of"].is_string());
     stand.item("C", 5).await;
     eventually("the overview is made again", LIMIT, async || {
         (stand.json("/v1/overview").await["items"] == 8).then_some(())

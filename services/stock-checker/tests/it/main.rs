@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
+mod availability;
 mod bad_input;
 mod callers;
 mod compat;
@@ -14,5 +15,6 @@ mod misses;
 mod outages;
 mod projection;
 mod races;
+mod search;
 mod stand;
 mod strong;

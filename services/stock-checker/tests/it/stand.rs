@@ -278,6 +278,15 @@ impl Stand {
         self.client.get(format!("{url}{path}"))
     }
 
+    pub(crate) fn posting(&self, path: &str, body: &Value) -> reqwest::RequestBuilder {
+        let request = self.client.post(format!("{}{path}", self.url));
+        request.header("content-type", "application/json").body(body.to_string())
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.posting(path, body).send().await.unwrap()).await
+    }
+
     pub(crate) async fn get_from(&self, url: &str, path: &str) -> Answer {
         Answer::of(self.client.get(format!("{url}{path}")).send().await.unwrap()).await
     }
