@@ -1,7 +1,8 @@
 //! Stock-checker: every question about stock.
 //!
 //! Reading order: [`service`] (what it is made of) → `answers` (the shapes) → `levels` (an item and its levels,
-//! cached) → `consumers` (what keeps the cache fresh) → `projection` → `overview` → `database` → `http`, `grpc`.
+//! cached) → `consumers` (what keeps the cache fresh) → `projection` → `overview` → `feed` (changes, live) →
+//! `database` → `http`, `grpc`.
 //!
 //! **Invariants.** Nothing here changes stock, and no table is created: the database may be a read replica. The
 //! cache may vanish at any time: it costs speed, never a right answer. A read with `min_version` is never answered
@@ -11,6 +12,7 @@ mod answers;
 mod consumers;
 mod database;
 mod error;
+mod feed;
 mod grpc;
 mod http;
 mod levels;
@@ -29,6 +31,7 @@ use platform::{cache, db};
 
 use crate::consumers::{BINDINGS, Consumer, QUEUE, Replica};
 use crate::database::Database;
+use crate::feed::Feeds;
 use crate::levels::Levels;
 use crate::overview::Overviews;
 use crate::projection::Projection;
@@ -45,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) database: Database,
     pub(crate) levels: Arc<Levels>,
     pub(crate) overviews: Overviews,
+    pub(crate) feeds: Arc<Feeds>,
 }
 
 impl Deref for App {
@@ -76,8 +80,12 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
     let overviews = Overviews::new(database.clone(), &settings);
     // Not the bus: without it questions are answered, and a cached item grows no older than `cache_ttl_ms`.
     let checks = vec![database.check()];
-    let tasks = tasks(&levels, projection, &bus, own_queue);
-    let app = App(Arc::new(Parts { database, levels, overviews }));
+    let mut tasks = tasks(&levels, projection, &bus, own_queue);
+    let feed: feed::Settings = config.section("feed")?;
+    feed.check()?;
+    let (feeds, asked) = Feeds::new(database.clone(), feed);
+    tasks.extend(feed::tasks(&feeds, asked, &bus));
+    let app = App(Arc::new(Parts { database, levels, overviews, feeds }));
     let grpc = Some(grpc::calls(app.clone()));
     Ok(Service { name: NAME, routes: http::routes(app), grpc, tasks, checks })
 }

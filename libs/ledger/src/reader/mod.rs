@@ -5,6 +5,7 @@
 
 mod explain;
 mod export;
+mod feed;
 mod kept;
 mod keys;
 mod lists;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 pub use explain::{Earlier, Explanation, HeldUnits, Pile, Question, SnapshotUnits};
 pub use export::{ItemRecord, LevelRecord};
+pub use feed::{Change, FeedPage, Folds, Position};
 pub use kept::{Kept, KeptAt, Standing};
 pub use lists::{ItemFilter, Listed, Overview, OwnerCount};
 pub use names::{Resolutions, Resolved};

@@ -4,11 +4,12 @@
 //! they sent is read.
 
 mod compat;
+pub(crate) mod feed;
 mod history;
 mod items;
 mod lists;
 mod page;
-mod parameters;
+pub(crate) mod parameters;
 mod transactions;
 
 use axum::extract::FromRequestParts;
@@ -27,6 +28,7 @@ pub(crate) fn routes(app: App) -> OpenApiRouter {
         .merge(lists::routes())
         .merge(transactions::routes())
         .merge(history::routes())
+        .merge(feed::routes())
         .merge(compat::routes())
         .with_state(app)
 }
@@ -53,6 +55,11 @@ impl Asker {
     /// Whose items alone they see; `None` is everybody's.
     pub(crate) fn owner(&self) -> Option<&str> {
         self.0.owner_scope()
+    }
+
+    /// Who they are, to tell one from another.
+    pub(crate) fn who(&self) -> String {
+        format!("{} {}", self.0.role.as_str(), self.0.actor)
     }
 
     /// The items that they see.

@@ -13,7 +13,7 @@ use crate::error::Error;
 const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
 
 /// Says which parameter is not right, and why.
-pub(super) fn invalid(name: &'static str, why: impl std::fmt::Display) -> Problem {
+pub(crate) fn invalid(name: &'static str, why: impl std::fmt::Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "parameter-invalid", "A parameter is not right")
         .detail(format!("{name} {why}"))
         .with("parameter", name)

@@ -5,10 +5,14 @@
 mod bad_input;
 mod callers;
 mod compat;
+mod feed;
+mod feed_bounds;
+mod feed_order;
 mod fresh;
 mod grpc;
 mod history;
 mod items;
+mod listener;
 mod lists;
 mod outages;
 mod projection;
