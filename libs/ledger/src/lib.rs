@@ -23,8 +23,8 @@ mod time;
 mod writer;
 
 pub use migrations::Migrator;
-pub use reader::{Change, FeedPage, Folds, Position};
 pub use reader::{Called, Kept, KeptAt, KeptFilter, Page, Standing};
+pub use reader::{Change, FeedPage, Folds, Position};
 pub use reader::{
     Cursor, Earlier, Explanation, HeldUnits, HoldView, ItemFilter, ItemRecord, ItemView, KINDS, LOOK_BACK,
     LevelRecord, LevelView, Listed, Moment, Overview, OwnerCount, PastError, Pile, PlaceView, Question,

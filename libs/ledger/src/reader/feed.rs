@@ -126,7 +126,8 @@ impl Position {
 }
 
 impl Reader {
-    /// Where a feed of what happens from now on begins. A change that is read or told elsewhere later than this is in it.
+    /// Where a feed of what happens from now on begins. A change that is read or told elsewhere later than this is in
+    /// it.
     pub async fn feed_start(&self) -> Result<Position, ReadError> {
         let Order { horizon, now } = self.order().await?;
         Ok(Position::below(horizon, (now - UNDER_WAY).timestamp_micros()))

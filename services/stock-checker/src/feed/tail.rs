@@ -35,10 +35,7 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    pub(super) fn new(
-        after: Position,
-        wanted: Wanted,
-    ) -> (Ask, oneshot::Receiver<Result<FeedPage, Error>>) {
+    pub(super) fn new(after: Position, wanted: Wanted) -> (Ask, oneshot::Receiver<Result<FeedPage, Error>>) {
         let (reply, answer) = oneshot::channel();
         (Ask { after, wanted, reply }, answer)
     }

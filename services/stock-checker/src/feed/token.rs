@@ -28,7 +28,9 @@ pub(super) struct Codec {
 pub(crate) enum Unusable {
     #[error("Last-Event-ID (or `after`) {0}")]
     Invalid(&'static str),
-    #[error("it is from {told}, and goes back {max_age_s} s at most: read the levels, and listen from now on")]
+    #[error(
+        "it is from {told}, and goes back {max_age_s} s at most: read the levels, and listen from now on"
+    )]
     TooOld { told: DateTime<Utc>, max_age_s: u64 },
     #[error("this database never was there: read the levels, and listen from now on")]
     Unknown,

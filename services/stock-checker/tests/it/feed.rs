@@ -26,7 +26,11 @@ const COMMANDS_EACH: usize = 125;
 async fn change(stand: &Stand, items: &[ItemId]) {
     let (one, other, kind) = {
         let mut rng = rand::rng();
-        (items[rng.random_range(0..items.len())], items[rng.random_range(0..items.len())], rng.random_range(0..4))
+        (
+            items[rng.random_range(0..items.len())],
+            items[rng.random_range(0..items.len())],
+            rng.random_range(0..4),
+        )
     };
     match kind {
         0 => _ = stand.receive(one, 3).await,
@@ -62,7 +66,8 @@ async fn a_listener_that_is_cut_off_at_random_and_goes_on_elsewhere_hears_everyt
     let mut doomed = vec![];
     for _ in 0..2 {
         let mortal = stand.mortal().await;
-        servers.push(crate::listener::Server { url: mortal.url.clone(), calls_url: mortal.calls_url.clone() });
+        servers
+            .push(crate::listener::Server { url: mortal.url.clone(), calls_url: mortal.calls_url.clone() });
         doomed.push(mortal);
     }
     let mut listener = Listener::new(wire, "");
@@ -155,22 +160,25 @@ async fn what_the_feed_says_is_what_the_bus_says(
     let acts = async {
         let tea = stand.item("TEA", 10).await;
         let mug = stand.item("MUG", 40).await;
+        eventually("the bus is heard", LIMIT, async || {
+            stand.receive(mug, 1).await;
+            (!ears.0.lock().await.is_empty()).then_some(())
+        })
+        .await;
         let mut listener = Listener::new(Wire::Events, "sku=TEA");
         listener.connect(&stand.server()).await;
         assert!(matches!(listener.next().await, Some(Said::Beat)));
         let last = every_kind(&stand, tea, mug).await;
         listener.hears("TEA", last).await;
-        let bus = eventually("the bus tells all", LIMIT, async || {
+        eventually("the bus tells the same", LIMIT, async || {
             let mut told: Vec<Value> = ears.0.lock().await.clone();
-            told.retain(|update| update["sku"] == "TEA");
+            told.retain(|update| update["sku"] == "TEA" && update["version"].as_i64() > Some(2));
             told.sort_by_key(|update| update["version"].as_i64());
             told.dedup();
-            (told.last()?["version"] == last).then_some(told)
+            (told == listener.changes).then_some(())
         })
         .await;
-        assert!(bus.len() >= 15, "{}", bus.len());
-        assert!(bus.ends_with(&listener.changes), "{:#?}\nis not the end of\n{bus:#?}", listener.changes);
-        assert_eq!(listener.changes.len(), bus.len() - 1, "all but the first receipt");
+        assert!(listener.changes.len() >= 15, "{}", listener.changes.len());
         stop.cancel();
     };
     tokio::join!(hears, acts);
@@ -197,7 +205,9 @@ async fn every_kind(stand: &Stand, tea: ItemId, mug: ItemId) -> i64 {
     let into = Shelf::Available;
     stand.does(Command::Return { item: tea, location: None, quantity: quantity(1), into }).await;
     stand.does(Command::Expect { item: tea, location: None, quantity: quantity(20) }).await;
-    stand.does(Command::Receive { item: tea, location: None, quantity: quantity(5), expected: true, into }).await;
+    stand
+        .does(Command::Receive { item: tea, location: None, quantity: quantity(5), expected: true, into })
+        .await;
     stand.does(Command::Unexpect { item: tea, quantity: quantity(15) }).await;
     let shelf = Shelf::Available;
     stand.does(Command::Stocktake { item: tea, location, shelf, counted: 30, version: None }).await;

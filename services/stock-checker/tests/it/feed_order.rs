@@ -77,7 +77,8 @@ async fn an_items_versions_are_in_order_although_the_later_has_the_lower_number(
         listener.hears("TEA", 3).await;
         listener.cut();
         let replica = stand.mortal().await;
-        let server = crate::listener::Server { url: replica.url.clone(), calls_url: replica.calls_url.clone() };
+        let server =
+            crate::listener::Server { url: replica.url.clone(), calls_url: replica.calls_url.clone() };
         listener.connect(&server).await;
         listener.hears("MUG", sold).await;
     } else {

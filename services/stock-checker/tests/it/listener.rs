@@ -131,7 +131,8 @@ impl Listener {
 
     /// What is said next; none at the end.
     pub(crate) async fn next(&mut self) -> Option<Said> {
-        let said = tokio::time::timeout(LIMIT, self.read()).await.expect("a feed is never silent for long")?;
+        let said =
+            tokio::time::timeout(LIMIT, self.read()).await.expect("a feed is never silent for long")?;
         if matches!(said, Said::Change(_, ..=BEFORE, _)) {
             return Some(Said::Beat);
         }
@@ -203,7 +204,8 @@ fn block_said(block: &str, last: &mut Option<String>) -> Option<Said> {
     let data: Value = serde_json::from_str(data).unwrap();
     Some(match field("event").unwrap() {
         "stock_updated" => {
-            let (sku, version) = (data["sku"].as_str().unwrap().to_owned(), data["version"].as_i64().unwrap());
+            let (sku, version) =
+                (data["sku"].as_str().unwrap().to_owned(), data["version"].as_i64().unwrap());
             Said::Change(sku, version, data)
         }
         "ended" => Said::Ended(data["reason"].as_str().unwrap().to_owned()),

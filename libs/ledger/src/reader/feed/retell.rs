@@ -1,14 +1,14 @@
 //! Rows of the ledger, told again as the `stock_updated` that was announced of them.
 //!
-//! **Invariant.** What is told again is, but for the envelope, what was told at first: the item after the whole command,
-//! and what was available before it.
+//! **Invariant.** What is told again is, but for the envelope, what was told at first: the item after the whole
+//! command, and what was available before it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::{Item, ItemId, Location, LocationId, Stock};
 use events::StockUpdated;
-use sea_orm::{DatabaseConnection, DbErr, EntityTrait};
+use sea_orm::{DatabaseConnection, EntityTrait};
 use uuid::Uuid;
 
 use crate::history::{self, Past, Row, Until};
@@ -21,7 +21,11 @@ const REMEMBERED: usize = 10_000;
 
 /// Items as they were after their last row that was read.
 #[derive(Default)]
-pub struct Folds(HashMap<Uuid, Fold>);
+pub struct Folds {
+    items: HashMap<Uuid, Fold>,
+    /// The codes of locations, which never change.
+    codes: HashMap<Uuid, String>,
+}
 
 struct Fold {
     past: Past,
@@ -35,13 +39,13 @@ impl Folds {
     /// Goes on with a row. Rows that were read before are known; what lies between them and this one is read.
     pub(super) async fn apply(&mut self, db: &DatabaseConnection, row: &Row) -> Result<(), ReadError> {
         let id = row.inventory_item_id;
-        if self.0.get(&id).is_none_or(|fold| fold.past.version() + 1 != row.version) {
-            if self.0.len() >= REMEMBERED {
-                self.0.clear();
+        if self.items.get(&id).is_none_or(|fold| fold.past.version() + 1 != row.version) {
+            if self.items.len() >= REMEMBERED {
+                self.items.clear();
             }
-            self.0.insert(id, Fold::before(db, row).await?);
+            self.items.insert(id, Fold::before(db, row).await?);
         }
-        let Some(fold) = self.0.get_mut(&id) else { return Ok(()) };
+        let Some(fold) = self.items.get_mut(&id) else { return Ok(()) };
         let available = units(&fold.past);
         fold.past.apply(row)?;
         fold.past.forget_books();
@@ -51,14 +55,17 @@ impl Folds {
 
     /// What was announced of the command whose last row was just applied.
     pub(super) async fn update(
-        &self,
+        &mut self,
         db: &DatabaseConnection,
         row: &Row,
     ) -> Result<StockUpdated, ReadError> {
         let missing = || ReadError::Row(format!("item {} has no past", row.inventory_item_id));
-        let fold = self.0.get(&row.inventory_item_id).ok_or_else(missing)?;
+        let fold = self.items.get(&row.inventory_item_id).ok_or_else(missing)?;
         let item = fold.past.item().ok_or_else(missing)?;
-        let subject = subject(item, &places(db, item).await?);
+        if item.levels.keys().any(|location| !self.codes.contains_key(&location.0)) {
+            self.codes = codes(db).await?;
+        }
+        let subject = subject(item, &places(item, &self.codes));
         let word = || word(&row.kind).map(str::to_owned);
         let reason = row.reason.clone().or_else(word);
         Ok(StockUpdated {
@@ -116,15 +123,14 @@ async fn snapshot(db: &DatabaseConnection, id: ItemId, up_to: i64) -> Result<Opt
     }
 }
 
-/// The codes of the item's locations.
-async fn places(db: &DatabaseConnection, item: &Item) -> Result<Stock, DbErr> {
-    let codes = codes(db).await?;
+/// What is to be known of stock to tell of the item: its locations.
+fn places(item: &Item, codes: &HashMap<Uuid, String>) -> Stock {
     let location = |id: &LocationId| {
         let code = codes.get(&id.0).cloned().unwrap_or_default();
         Location { id: *id, code, active: true }
     };
     let locations: Vec<Location> = item.levels.keys().map(location).collect();
-    Ok(Stock { locations: Arc::from(locations), ..Stock::default() })
+    Stock { locations: Arc::from(locations), ..Stock::default() }
 }
 
 /// What a command is called that records such rows: the reason of who gave none.

@@ -13,10 +13,10 @@ mod layers;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::{Extension, Router};
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use tonic::Status;
 use tonic::server::NamedService;
 use tonic_health::pb::FILE_DESCRIPTOR_SET as HEALTH;
@@ -24,8 +24,8 @@ use tonic_reflection::server::{Builder, Error};
 use tower::Service;
 
 use self::calls::Calls;
-use super::layers::Detached;
 use super::Stopping;
+use super::layers::Detached;
 use super::readiness::Readiness;
 use crate::auth::Verifier;
 
