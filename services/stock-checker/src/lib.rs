@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`service`] (what it is made of) → `answers` (the shapes) → `levels` (an item and its levels,
 //! cached) → `consumers` (what keeps the cache fresh) → `projection` → `overview` → `feed` (changes, live) →
-//! `database` → `http`, `grpc`.
+//! `prices` → `database` → `http`, `grpc`.
 //!
 //! **Invariants.** Nothing here changes stock, and no table is created: the database may be a read replica. The
 //! cache may vanish at any time: it costs speed, never a right answer. A read with `min_version` is never answered
@@ -17,6 +17,7 @@ mod grpc;
 mod http;
 mod levels;
 mod overview;
+mod prices;
 mod projection;
 mod settings;
 
@@ -27,13 +28,14 @@ use anyhow::Context;
 use events::{Bus, Subscription};
 use platform::config::Config;
 use platform::hosting::{Service, Task};
-use platform::{cache, db};
+use platform::{cache, db, lock};
 
 use crate::consumers::{BINDINGS, Consumer, QUEUE, Replica};
 use crate::database::Database;
 use crate::feed::Feeds;
 use crate::levels::Levels;
 use crate::overview::Overviews;
+use crate::prices::Prices;
 use crate::projection::Projection;
 use crate::settings::Settings;
 
@@ -49,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) levels: Arc<Levels>,
     pub(crate) overviews: Overviews,
     pub(crate) feeds: Arc<Feeds>,
+    pub(crate) prices: Prices,
 }
 
 impl Deref for App {
@@ -76,6 +79,9 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
     let database = Database::new(db, &settings);
     let board = if settings.redis_projection { cache::Board::connect(&cache_config)? } else { None };
     let projection = board.map(|board| Projection::new(board, database.clone()));
+    let asked: prices::Settings = config.section("prices")?;
+    asked.check()?;
+    let prices = Prices::new(asked, Arc::clone(&cache), lock::connect(&cache_config)?)?;
     let levels = Arc::new(Levels::new(database.clone(), cache, &settings));
     let overviews = Overviews::new(database.clone(), &settings);
     // Not the bus: without it questions are answered, and a cached item grows no older than `cache_ttl_ms`.
@@ -85,7 +91,7 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
     feed.check()?;
     let (feeds, asked) = Feeds::new(database.clone(), feed);
     tasks.extend(feed::tasks(&feeds, asked, &bus));
-    let app = App(Arc::new(Parts { database, levels, overviews, feeds }));
+    let app = App(Arc::new(Parts { database, levels, overviews, feeds, prices }));
     let grpc = Some(grpc::calls(app.clone()));
     Ok(Service { name: NAME, routes: http::routes(app), grpc, tasks, checks })
 }

@@ -10,6 +10,7 @@ mod items;
 mod lists;
 mod page;
 pub(crate) mod parameters;
+mod prices;
 mod transactions;
 
 use axum::extract::FromRequestParts;
@@ -29,6 +30,7 @@ pub(crate) fn routes(app: App) -> OpenApiRouter {
         .merge(transactions::routes())
         .merge(history::routes())
         .merge(feed::routes())
+        .merge(prices::routes())
         .merge(compat::routes())
         .with_state(app)
 }

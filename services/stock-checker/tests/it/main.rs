@@ -15,5 +15,6 @@ mod items;
 mod listener;
 mod lists;
 mod outages;
+mod prices;
 mod projection;
 mod stand;

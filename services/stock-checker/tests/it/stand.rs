@@ -53,7 +53,7 @@ impl Drop for Stand {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test plays the process")]
-fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }
 
