@@ -7,7 +7,7 @@ use std::{env, fs};
 use prost::Message;
 
 /// Each is a set of its own, so that a process describes by reflection only what it serves.
-const FILES: [&str; 2] = ["inventory", "get"];
+const FILES: [&str; 3] = ["inventory", "get", "feed"];
 
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script where to write by a variable")]
 fn main() -> Result<(), Box<dyn Error>> {

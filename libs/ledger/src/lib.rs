@@ -25,6 +25,7 @@ mod writer;
 pub use migrations::Migrator;
 pub use reader::{After, ItemFilter, ItemQuery, Listed, Listing, Order, Place, Range, SortKey};
 pub use reader::{Called, Kept, KeptAt, KeptFilter, Page, Standing};
+pub use reader::{Change, FeedPage, Folds, Position};
 pub use reader::{Counts, LocationCount, Overview, OwnerCount, Promisable};
 pub use reader::{
     Cursor, Earlier, Explanation, HeldUnits, HoldView, ItemRecord, ItemView, KINDS, LOOK_BACK, LevelRecord,

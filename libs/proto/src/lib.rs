@@ -31,3 +31,17 @@ pub mod get {
     /// Describes it, for reflection: an encoded `google.protobuf.FileDescriptorSet`.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/get.bin"));
 }
+
+/// `onhand.v1.StockFeed`: changes of levels, live.
+pub mod feed {
+    #![allow(
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        clippy::too_many_lines,
+        reason = "it is made by a program"
+    )]
+    include!(concat!(env!("OUT_DIR"), "/onhand.v1.rs"));
+
+    /// Describes it, for reflection: an encoded `google.protobuf.FileDescriptorSet`.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/feed.bin"));
+}

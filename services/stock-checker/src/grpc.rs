@@ -1,6 +1,8 @@
-//! gRPC: the one question of older clients, `Inventory.Get`.
+//! gRPC: the one question of older clients, `Inventory.Get`, and the live feed (`watch`).
 //!
-//! Thin: the same function as `GET /v1/items/{item}`, from the same cache, for the same roles.
+//! Thin: the same functions as `GET /v1/items/{item}` and `GET /v1/feed`, for the same roles.
+
+mod watch;
 
 use platform::grpc::caller;
 use platform::hosting::Grpc;
@@ -16,9 +18,10 @@ use crate::levels::Freshness;
 
 /// All calls of the service.
 pub(crate) fn calls(app: App) -> Grpc {
-    let server = InventoryServer::new(Questions(app));
+    let server = InventoryServer::new(Questions(app.clone()));
     // The host bounds messages.
-    Grpc::default().add(server.max_decoding_message_size(usize::MAX), DESCRIPTORS)
+    let grpc = Grpc::default().add(server.max_decoding_message_size(usize::MAX), DESCRIPTORS);
+    watch::add(grpc, app)
 }
 
 struct Questions(App);

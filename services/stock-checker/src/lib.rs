@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`service`] (what it is made of) → `answers` (the shapes) → `levels` (an item and its levels,
 //! cached) → `unknown` (names that stand for nothing) → `consumers` (what keeps the cache fresh) → `projection` →
-//! `overview` → `availability` (of many lines) → `database` → `http`, `grpc`.
+//! `overview` → `availability` (of many lines) → `feed` (changes, live) → `prices` → `database` → `http`, `grpc`.
 //!
 //! **Invariants.** Nothing here changes stock, and no table is created: the database may be a read replica. The
 //! cache may vanish at any time: it costs speed, never a right answer. A read with `min_version` is never answered
@@ -13,10 +13,12 @@ mod availability;
 mod consumers;
 mod database;
 mod error;
+mod feed;
 mod grpc;
 mod http;
 mod levels;
 mod overview;
+mod prices;
 mod projection;
 mod settings;
 mod unknown;
@@ -33,8 +35,10 @@ use platform::{cache, db, lock};
 
 use crate::consumers::{BINDINGS, Consumer, QUEUE, Replica};
 use crate::database::Database;
+use crate::feed::Feeds;
 use crate::levels::{Levels, Sources};
 use crate::overview::Overviews;
+use crate::prices::Prices;
 use crate::projection::Projection;
 use crate::settings::Settings;
 
@@ -49,6 +53,8 @@ pub(crate) struct Parts {
     pub(crate) database: Database,
     pub(crate) levels: Arc<Levels>,
     pub(crate) overviews: Overviews,
+    pub(crate) feeds: Arc<Feeds>,
+    pub(crate) prices: Prices,
 }
 
 impl Deref for App {
@@ -84,14 +90,21 @@ pub async fn service_with(config: &Config, bus: Arc<dyn Bus>, layers: Layers) ->
     let alone = config.text("bus.url")?.starts_with("memory:");
     let board = if settings.redis_projection { cache::Board::connect(&cache_config)? } else { None };
     let projection = board.map(|board| Projection::new(board, database.clone()));
+    let asked: prices::Settings = config.section("prices")?;
+    asked.check()?;
+    let prices = Prices::new(asked, cache::connect(&cache_config)?, Arc::clone(&lock))?;
     let sources = Sources { database: database.clone(), primary, layers, lock };
     let levels = Arc::new(Levels::new(sources, &settings));
     let overviews = Overviews::new(database.clone(), &settings);
     // Not the bus: without it questions are answered, and a cached item grows no older than `cache_ttl_ms`. Nor the
     // primary: what can be answered without it is.
     let checks = vec![database.check()];
-    let tasks = tasks(&levels, projection, &bus, !alone);
-    let app = App(Arc::new(Parts { database, levels, overviews }));
+    let mut tasks = tasks(&levels, projection, &bus, !alone);
+    let feed: feed::Settings = config.section("feed")?;
+    feed.check()?;
+    let (feeds, asked) = Feeds::new(database.clone(), feed);
+    tasks.extend(feed::tasks(&feeds, asked, &bus));
+    let app = App(Arc::new(Parts { database, levels, overviews, feeds, prices }));
     let grpc = Some(grpc::calls(app.clone()));
     Ok(Service { name: NAME, routes: http::routes(app), grpc, tasks, checks })
 }

@@ -4,11 +4,11 @@
 //! call: its retries are recorded with the order. No error names a URL, which may carry a key.
 
 use crate::adapters::{SupplierAdapter, Target, below};
-use crate::breaker::{Breakers, Open};
 use crate::guard::{Guard, Refused};
 use crate::settings::Settings;
 use anyhow::Context;
 use backon::{ExponentialBuilder, Retryable};
+use platform::breaker::{Breakers, Open};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -50,7 +50,7 @@ pub(crate) enum FetchError {
     #[error("the supplier's address is refused: {0}")]
     Address(#[from] Refused),
     /// It failed too often.
-    #[error(transparent)]
+    #[error("the supplier is not asked: {0}")]
     Open(#[from] Open),
     /// No answer in time, in whole.
     #[error("the supplier did not answer in time")]

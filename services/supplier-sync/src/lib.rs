@@ -10,7 +10,6 @@
 //! it. Nothing here changes stock: receipts are told as events.
 
 mod adapters;
-mod breaker;
 mod consumers;
 mod diff;
 mod error;

@@ -5,6 +5,7 @@
 
 mod explain;
 mod export;
+mod feed;
 mod kept;
 mod keys;
 mod listing;
@@ -26,6 +27,7 @@ use uuid::Uuid;
 
 pub use explain::{Earlier, Explanation, HeldUnits, Pile, Question, SnapshotUnits};
 pub use export::{ItemRecord, LevelRecord};
+pub use feed::{Change, FeedPage, Folds, Position};
 pub use kept::{Kept, KeptAt, Standing};
 pub use listing::{After, ItemFilter, ItemQuery, Listed, Listing, Order, Place, Range, SortKey};
 pub use names::{Resolutions, Resolved};

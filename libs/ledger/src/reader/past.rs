@@ -135,12 +135,7 @@ pub(super) async fn tell(
     };
     let base = match base(db, id, until).await? {
         None => None,
-        Some(row) => {
-            let snapshot: Snapshot = serde_json::from_str(&row.body)
-                .map_err(|error| ReadError::Row(format!("snapshot {} of item {id}: {error}", row.version)))?;
-            let identity = identity(&item).map_err(ReadError::Row)?;
-            Some((row.recorded_at, Past::at(identity, row.version, row.recorded_at, snapshot)))
-        }
+        Some(row) => Some((row.recorded_at, at_snapshot(&item, row)?)),
     };
     let mut past = base.as_ref().map_or_else(|| Past::none(id), |(_, past)| past.clone());
     history::tell(db, &mut past, until, |row, _| each(row)).await?;
@@ -151,7 +146,11 @@ pub(super) async fn tell(
 }
 
 /// The latest snapshot of the item up to there.
-async fn base(db: &DatabaseTransaction, id: ItemId, until: Until) -> Result<Option<SnapshotRow>, DbErr> {
+pub(super) async fn base<C: ConnectionTrait>(
+    db: &C,
+    id: ItemId,
+    until: Until,
+) -> Result<Option<SnapshotRow>, DbErr> {
     let backend = db.get_database_backend();
     let (before, value) = match until {
         Until::Version(version) => ("version <= $2", version.into()),
@@ -163,6 +162,14 @@ async fn base(db: &DatabaseTransaction, id: ItemId, until: Until) -> Result<Opti
     );
     let statement = Statement::from_sql_and_values(backend, sql, [id.0.into(), value]);
     SnapshotRow::find_by_statement(statement).one(db).await
+}
+
+/// The item as a snapshot has it.
+pub(super) fn at_snapshot(item: &item::Model, row: SnapshotRow) -> Result<Past, ReadError> {
+    let snapshot: Snapshot = serde_json::from_str(&row.body)
+        .map_err(|error| ReadError::Row(format!("snapshot {} of item {}: {error}", row.version, item.id)))?;
+    let identity = identity(item).map_err(ReadError::Row)?;
+    Ok(Past::at(identity, row.version, row.recorded_at, snapshot))
 }
 
 /// What never changes of an item.

@@ -143,7 +143,8 @@ fn specific(
     })
 }
 
-fn subject(item: &Item, stock: &Stock) -> Subject {
+/// The item as it is told; `stock` knows the codes of its locations.
+pub(crate) fn subject(item: &Item, stock: &Stock) -> Subject {
     let total = item.total();
     let code = |id: LocationId| {
         let location = stock.locations.iter().find(|location| location.id == id);

@@ -34,6 +34,7 @@ use platform::hosting::Task;
 use serde::Deserialize;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+pub(crate) use announce::subject;
 use batch::Job;
 use lane::{Lane, Shared};
 use memory::Strays;

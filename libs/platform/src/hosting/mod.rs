@@ -13,6 +13,7 @@ mod layers;
 mod readiness;
 mod routes;
 mod serve;
+mod stopping;
 
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use grpc::Grpc;
 pub use serve::{Listeners, serve};
+pub use stopping::Stopping;
 
 use crate::config::{Alias, Config};
 use crate::telemetry;

@@ -7,7 +7,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router, routing::get};
+use axum::{Extension, Json, Router, routing::get};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use super::readiness::{Answer, Readiness};
 use super::serve::HttpConfig;
-use super::{Service, Task, grpc, layers};
+use super::{Service, Stopping, Task, grpc, layers};
 use crate::auth::Verifier;
 use crate::problem::Problem;
 use crate::telemetry;
@@ -77,6 +77,7 @@ pub(super) fn assemble(
     let guarded = routes
         .method_not_allowed_fallback(no_method)
         .fallback(no_route)
+        .layer(Extension(Stopping(stop.clone())))
         .layer(from_fn_with_state(verifier, layers::authenticate))
         .layer(DefaultBodyLimit::max(config.body_limit_bytes))
         .layer(from_fn_with_state(detached, layers::detach))

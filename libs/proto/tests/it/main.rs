@@ -71,6 +71,22 @@ InventoryRequest: id string 1
 InventoryResponse: count string 1
 ";
 
+const FEED: &str = "
+WatchRequest: sku string 1, owner string 2, after string 3
+WatchResponse: position string 1, stock_updated StockUpdated 2
+StockUpdated: item_id string 1, product_id string 2, variant_id string? 3, sku string 4, owner string 5, supplier_id string? 6, version int64 7, active bool 8, reorder_point int64 9, reorder_quantity int64 10, on_hand int64 11, available int64 12, reserved int64 13, incoming int64 14, in_transit int64 15, levels []LocationLevel 16, previous_stock int64 17, new_stock int64 18, change_amount int64 19, reason string 20, timestamp T 21, command_id string 22
+LocationLevel: location_id string 1, location string 2, on_hand int64 3, available int64 4, reserved int64 5, damaged int64 6, quality_control int64 7, incoming int64 8, in_transit int64 9
+";
+
+#[test]
+fn the_feed_is_as_promised() {
+    let file = file(proto::feed::DESCRIPTORS, "feed.proto");
+    assert_eq!((file.package(), file.syntax()), ("onhand.v1", "proto3"));
+    promised(&file, FEED);
+    methods(&file, "StockFeed", &["Watch -> WatchResponse"]);
+    assert!(file.service[0].method[0].server_streaming());
+}
+
 #[test]
 fn the_inventory_service_is_as_promised() {
     let file = file(proto::inventory::DESCRIPTORS, "inventory.proto");
@@ -115,6 +131,7 @@ fn field(field: &FieldDescriptorProto) -> String {
     let kind = match field.r#type() {
         Type::String => "string",
         Type::Int32 => "int32",
+        Type::Int64 => "int64",
         Type::Bool => "bool",
         Type::Message => match field.type_name() {
             ".google.protobuf.StringValue" => "S",

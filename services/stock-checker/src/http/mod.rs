@@ -5,11 +5,13 @@
 
 mod availability;
 mod compat;
+pub(crate) mod feed;
 mod history;
 mod items;
 mod lists;
 mod page;
-mod parameters;
+pub(crate) mod parameters;
+mod prices;
 mod transactions;
 
 use axum::extract::FromRequestParts;
@@ -29,6 +31,8 @@ pub(crate) fn routes(app: App) -> OpenApiRouter {
         .merge(availability::routes())
         .merge(transactions::routes())
         .merge(history::routes())
+        .merge(feed::routes())
+        .merge(prices::routes())
         .merge(compat::routes())
         .with_state(app)
 }
@@ -55,6 +59,11 @@ impl Asker {
     /// Whose items alone they see; `None` is everybody's.
     pub(crate) fn owner(&self) -> Option<&str> {
         self.0.owner_scope()
+    }
+
+    /// Who they are, to tell one from another.
+    pub(crate) fn who(&self) -> String {
+        format!("{} {}", self.0.role.as_str(), self.0.actor)
     }
 
     /// The items that they see.

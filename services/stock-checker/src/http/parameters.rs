@@ -20,7 +20,7 @@ const STANDINGS: [Standing; 4] =
     [Standing::InStock, Standing::LowStock, Standing::OutOfStock, Standing::Discontinued];
 
 /// Says which parameter is not right, and why.
-pub(super) fn invalid(name: &'static str, why: impl std::fmt::Display) -> Problem {
+pub(crate) fn invalid(name: &'static str, why: impl std::fmt::Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "parameter-invalid", "A parameter is not right")
         .detail(format!("{name} {why}"))
         .with("parameter", name)

@@ -49,15 +49,20 @@ pub(crate) fn token(role: &str, owner: Option<&str>) -> String {
 
 /// A stand that asks for tokens, with `TEA` of acme's in stock.
 pub(crate) async fn guarded(backend: Backend) -> Stand {
+    guarded_with(backend, &[]).await
+}
+
+/// The same with settings of the test's own.
+pub(crate) async fn guarded_with(backend: Backend, settings: &[(&str, &str)]) -> Stand {
     let file = std::env::temp_dir().join(format!("onhand-key-{}.pem", uuid::Uuid::new_v4()));
     write_public_key(&file);
-    let settings = [
+    let auth = [
         ("auth.mode", "jwt"),
         ("auth.issuer", "https://id.test"),
         ("auth.algorithms", "EdDSA"),
         ("auth.key_file", file.to_str().unwrap()),
     ];
-    let stand = open_with(backend, &settings).await;
+    let stand = open_with(backend, &[&auth[..], settings].concat()).await;
     stand.item("TEA", 7).await;
     eventually("it is up", LIMIT, async || (stand.get("/ready").await.status() == 200).then_some(())).await;
     std::fs::remove_file(file).unwrap();

@@ -31,13 +31,20 @@ pub(crate) struct Stand {
     pub(crate) db: DatabaseConnection,
     pub(crate) bus: Arc<dyn Bus>,
     writer: Writer,
-    reader: Reader,
+    pub(crate) reader: Reader,
     wake: Arc<Notify>,
     client: reqwest::Client,
     pub(crate) url: String,
     /// For gRPC.
     pub(crate) calls_url: String,
     stop: CancellationToken,
+}
+
+/// A stock-checker that can be stopped on its own.
+pub(crate) struct Mortal {
+    pub(crate) url: String,
+    pub(crate) calls_url: String,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Drop for Stand {
@@ -47,7 +54,7 @@ impl Drop for Stand {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test plays the process")]
-fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }
 
@@ -164,6 +171,15 @@ impl Stand {
     /// One more stock-checker; its URL.
     pub(crate) async fn replica(&self) -> String {
         self.replica_at(&self.stage.bus_url).await
+    }
+
+    /// One more that can be stopped on its own.
+    pub(crate) async fn mortal(&self) -> Mortal {
+        let bus = events::connect(&self.stage.bus_url, topology(&self.stage), self.stop.clone()).unwrap();
+        let bus = if self.stage.backend == testkit::Backend::Real { bus } else { Arc::clone(&self.bus) };
+        let stop = self.stop.child_token();
+        let (url, calls_url) = checker(&self.config, &bus, &stop).await;
+        Mortal { url, calls_url, stop }
     }
 
     /// One more, at another broker.

@@ -13,10 +13,10 @@ mod layers;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use tonic::Status;
 use tonic::server::NamedService;
 use tonic_health::pb::FILE_DESCRIPTOR_SET as HEALTH;
@@ -24,6 +24,7 @@ use tonic_reflection::server::{Builder, Error};
 use tower::Service;
 
 use self::calls::Calls;
+use super::Stopping;
 use super::layers::Detached;
 use super::readiness::Readiness;
 use crate::auth::Verifier;
@@ -80,12 +81,14 @@ pub(super) fn assemble(services: Vec<Grpc>, host: Host) -> anyhow::Result<Router
     let grpc = services.into_iter().fold(Grpc::default(), Grpc::merge);
     let calls = Arc::new(Calls::of(&grpc.descriptors)?);
     let bounds = layers::Bounds { detached: host.detached, bytes: host.body_limit_bytes };
+    let stopping = Stopping(host.readiness.stop.clone());
     let health = health::server(host.readiness, grpc.names);
     let open = mount(reflection(&grpc.descriptors)?, health);
     // The last layer added is the first that a call meets.
     let guarded = grpc
         .routes
         .fallback(no_method)
+        .layer(Extension(stopping))
         .layer(from_fn_with_state(host.verifier, layers::authenticate))
         .layer(from_fn_with_state(bounds, layers::detach))
         .layer(from_fn(layers::measure))

@@ -1,4 +1,4 @@
-//! A circuit breaker per supplier: after enough failures in a row nobody asks it for a while.
+//! Circuit breakers, one for each peer by its name: after enough failures in a row nobody asks it for a while.
 //!
 //! Closed until [`Breakers::failed`] was said `failures` times in a row; then open for `pause`; then one caller
 //! may try (the others are still refused), and what it says closes or opens it again. Time is an argument.
@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The breakers of all suppliers.
-pub(crate) struct Breakers {
+/// The breakers of several peers.
+pub struct Breakers {
     failures: u32,
     pause: Duration,
-    by_supplier: Mutex<HashMap<String, Breaker>>,
+    by_peer: Mutex<HashMap<String, Breaker>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -21,21 +21,21 @@ struct Breaker {
     open_until: Option<Instant>,
 }
 
-/// How long nobody should ask the supplier.
+/// How long nobody should ask the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the supplier failed too often; it is left alone for {} more ms", .0.as_millis())]
-pub(crate) struct Open(pub(crate) Duration);
+#[error("it failed too often, and is left alone for {} more ms", .0.as_millis())]
+pub struct Open(pub Duration);
 
 impl Breakers {
     /// Opens after this many failures in a row, for this long.
-    pub(crate) fn new(failures: u32, pause: Duration) -> Breakers {
-        Breakers { failures, pause, by_supplier: Mutex::default() }
+    pub fn new(failures: u32, pause: Duration) -> Self {
+        Self { failures, pause, by_peer: Mutex::default() }
     }
 
-    /// Asks whether the supplier may be asked. Past the pause one caller is let through per further pause.
-    pub(crate) fn may_ask(&self, supplier_id: &str, now: Instant) -> Result<(), Open> {
+    /// Whether the peer may be asked. Past the pause one caller is let through per further pause.
+    pub fn may_ask(&self, peer: &str, now: Instant) -> Result<(), Open> {
         let mut breakers = self.lock();
-        let Some(breaker) = breakers.get_mut(supplier_id) else { return Ok(()) };
+        let Some(breaker) = breakers.get_mut(peer) else { return Ok(()) };
         match breaker.open_until {
             Some(until) if until > now => Err(Open(until - now)),
             Some(_) => {
@@ -46,15 +46,15 @@ impl Breakers {
         }
     }
 
-    /// The supplier answered as it should.
-    pub(crate) fn worked(&self, supplier_id: &str) {
-        self.lock().remove(supplier_id);
+    /// The peer answered as it should.
+    pub fn worked(&self, peer: &str) {
+        self.lock().remove(peer);
     }
 
-    /// The supplier did not answer, or answered what it should not.
-    pub(crate) fn failed(&self, supplier_id: &str, now: Instant) {
+    /// The peer did not answer, or answered what it should not.
+    pub fn failed(&self, peer: &str, now: Instant) {
         let mut breakers = self.lock();
-        let breaker = breakers.entry(supplier_id.to_owned()).or_default();
+        let breaker = breakers.entry(peer.to_owned()).or_default();
         breaker.in_a_row = breaker.in_a_row.saturating_add(1);
         if breaker.in_a_row >= self.failures {
             breaker.open_until = Some(now + self.pause);
@@ -63,7 +63,7 @@ impl Breakers {
 
     /// Plain values are whole whatever panicked while they were locked.
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Breaker>> {
-        self.by_supplier.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_peer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
     const PAUSE: Duration = Duration::from_secs(10);
 
     #[test]
-    fn it_opens_after_failures_in_a_row_and_for_that_supplier_only() {
+    fn it_opens_after_failures_in_a_row_and_for_that_peer_only() {
         let (breakers, now) = (Breakers::new(2, PAUSE), Instant::now());
         breakers.failed("a", now);
         breakers.worked("a");
