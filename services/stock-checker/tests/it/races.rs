@@ -103,7 +103,7 @@ impl Game {
             let which = turn % ITEMS;
             let told = &self.told[which];
             let knows = told.heard.load(Ordering::SeqCst).max(seen[which]);
-            let (path, knows) = if turn % 5 == 0 {
+            let (path, knows) = if turn.is_multiple_of(5) {
                 let written = told.written.load(Ordering::SeqCst);
                 (format!("/v1/items/{}?min_version={written}", told.item), knows.max(written))
             } else {
