@@ -7,6 +7,7 @@ use proto::feed::stock_feed_client::StockFeedClient;
 use proto::feed::{WatchRequest, WatchResponse};
 use reqwest::Response;
 use serde_json::Value;
+use tonic::transport::Endpoint;
 use tonic::{Code, Request, Streaming};
 
 use crate::stand::{LIMIT, Stand};
@@ -14,6 +15,9 @@ use crate::stand::{LIMIT, Stand};
 /// Items of a stand have been created and received into when somebody begins to listen. A feed may begin with what
 /// happened a moment before, so that is no matter.
 const BEFORE: i64 = 2;
+
+/// How many bytes are sent before they are asked for.
+const LITTLE: u32 = 16_384;
 
 /// How the feed is listened to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +87,10 @@ impl Listener {
     pub(crate) async fn connect(&mut self, server: &Server) {
         self.stream = Some(match self.wire {
             Wire::Events => {
-                // Little is sent before it is asked for.
                 let client = reqwest::Client::builder()
                     .no_proxy()
                     .http2_prior_knowledge()
-                    .http2_initial_stream_window_size(16_384)
+                    .http2_initial_stream_window_size(LITTLE)
                     .build()
                     .unwrap();
                 let mut request = client.get(format!("{}/v1/feed?{}", server.url, self.query));
@@ -103,7 +106,9 @@ impl Listener {
                 Stream::Events(response, vec![])
             }
             Wire::Calls => {
-                let mut client = StockFeedClient::connect(server.calls_url.clone()).await.unwrap();
+                let endpoint = Endpoint::from_shared(server.calls_url.clone()).unwrap();
+                let channel = endpoint.initial_stream_window_size(LITTLE).connect().await.unwrap();
+                let mut client = StockFeedClient::new(channel);
                 let asked = client.watch(self.request()).await.unwrap();
                 Stream::Calls(Box::new(asked.into_inner()))
             }
