@@ -60,6 +60,8 @@ pub(super) enum StoreError {
     Url(String),
     #[error("the database did not answer")]
     Silent,
+    #[error("others are making items")]
+    Names,
 }
 
 /// What to do about it.
@@ -82,6 +84,7 @@ impl StoreError {
         let error = match self {
             StoreError::Database(error) => error,
             StoreError::Silent => return Remedy::Reconnect,
+            StoreError::Names => return Remedy::Again,
             StoreError::Row(_) | StoreError::Url(_) => return Remedy::Apart,
         };
         let Some(database) = error.as_database_error() else { return Remedy::Reconnect };

@@ -106,6 +106,9 @@ impl Lane {
                 self.decide_ahead(&mut next, jobs);
             }
             metrics::gauge!("stock_queue_depth", "lane" => self.label.clone()).set(queue.len() as f64);
+            if next.is_stale() {
+                next.drop_decisions();
+            }
             next = match std::mem::take(&mut next).close() {
                 (jobs, Some(decided)) => self.commit(jobs, decided, &mut queue).await,
                 (jobs, None) => self.read_and_answer(jobs).await,
@@ -117,6 +120,8 @@ impl Lane {
     fn decide_ahead(&mut self, next: &mut Ahead, jobs: Vec<Job>) {
         if next.is_empty() {
             *next = Ahead::on(self.remembered());
+        } else if next.is_stale() || self.known_locations().is_none() {
+            next.drop_decisions();
         }
         for job in jobs {
             next.take(job, &mut self.memory);
@@ -187,7 +192,7 @@ impl Lane {
 
     /// Answers jobs of which the first attempt may have `failed` already.
     async fn answer(&mut self, jobs: Vec<Job>, failed: Option<StoreError>) {
-        let apart = match self.attempt(&jobs, failed).await {
+        let apart = match self.attempt(&jobs, failed, 0).await {
             Ok(answers) => return reply(jobs, answers),
             // A lock that did not help is about one item, whatever is wrong with it.
             Err(Remedy::Apart | Remedy::Lock) if jobs.len() > 1 => true,
@@ -195,7 +200,8 @@ impl Lane {
         };
         for job in jobs {
             let alone = [job];
-            let answers = if apart { self.attempt(&alone, None).await } else { Err(Remedy::Again) };
+            // One of the attempts on all of them may have gone through unseen.
+            let answers = if apart { self.attempt(&alone, None, 1).await } else { Err(Remedy::Again) };
             let unavailable = || vec![Err(Unanswered::Unavailable)];
             reply(alone.into(), answers.unwrap_or_else(|_| unavailable()));
         }
@@ -206,10 +212,11 @@ impl Lane {
         &mut self,
         jobs: &[Job],
         mut failed: Option<StoreError>,
+        first: u32,
     ) -> Result<Vec<Result<Together, Unanswered>>, Remedy> {
         let (mut wait, began) = (FIRST_WAIT, Instant::now());
         let mut remedy = Remedy::Again;
-        for attempt in 0..ATTEMPTS {
+        for attempt in first..ATTEMPTS {
             if began.elapsed() > PATIENCE {
                 break;
             }

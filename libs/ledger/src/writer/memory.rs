@@ -35,9 +35,9 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Items as they are after a batch that was read and decided at `now` by the database's clock.
-    pub(super) fn learn(&mut self, items: HashMap<ItemId, Item>, now: Timestamp) {
-        self.clock = Some((now, Instant::now()));
+    /// Items as they are after a batch that was `read` when it was `now` by the database's clock.
+    pub(super) fn learn(&mut self, items: HashMap<ItemId, Item>, now: Timestamp, read: Instant) {
+        self.clock = Some((now, read));
         self.keep(items, now);
     }
 
@@ -49,7 +49,7 @@ impl Memory {
         }
         self.since.get_or_insert_with(Instant::now);
         self.latest = self.latest.max(at);
-        self.items.extend(items);
+        self.items.extend(items.into_iter().take(MOST));
     }
 
     /// Takes an item out.

@@ -1,11 +1,11 @@
 //! One batch from what is read: load, decide, record.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use domain::{Command, Item, ItemId, Location, Timestamp};
+use domain::{Command, Item, ItemId, Location};
 
 use super::batch::{Decided, Job, decide_all};
 use super::connection::{Approach, Connection, StoreError};
@@ -45,6 +45,7 @@ impl Lane {
         // A hold that ended between the reading of its item and of the holds makes its units look promised. What is
         // written then is refused by the ledger's key; a refusal writes nothing, so it is decided again under locks.
         // So is one because of a location that another replica may just have made or opened.
+        let mut read = Instant::now();
         let reserved = loaded.has_reserved();
         let unsure = |stopped: &Stopped| reserved || (aged && stopped.refusal.is_about_locations());
         let unlocked = connection.reads_without_locks(approach);
@@ -55,6 +56,7 @@ impl Lane {
             self.locations = None;
             let locations = self.locations().await?;
             let loaded = self.connection().await?.load(jobs, locations, approach).await?;
+            read = Instant::now();
             decided = decide_all(jobs, loaded);
         }
         let connection = self.connection().await?;
@@ -63,7 +65,7 @@ impl Lane {
         let postgres = connection.is_postgres();
         let Decided { answers, recording, items } = decided;
         if postgres {
-            self.learn(items, recording.at);
+            self.learn(items, &recording, read);
         }
         self.told(&recording, started, jobs);
         if answers.iter().flatten().any(|answer| answer.replayed) {
@@ -97,13 +99,16 @@ impl Lane {
         (same && known.read.elapsed() < LOCATIONS_MAX_AGE).then(|| Arc::clone(&known.locations))
     }
 
-    /// Keeps the items that are this lane's in mind, as they were at `now`; tells the other lanes of theirs.
-    fn learn(&mut self, items: HashMap<ItemId, Item>, now: Timestamp) {
+    /// Keeps the items in mind that were changed and are this lane's, with the time that it was when they were `read`;
+    /// tells the other lanes of theirs.
+    fn learn(&mut self, mut items: HashMap<ItemId, Item>, recording: &Recording, read: Instant) {
         let lane = |id: &ItemId| dealt(id, self.shared.strays.lanes());
+        let changed: HashSet<ItemId> = recording.ledger.iter().map(|row| row.item).collect();
+        items.retain(|id, _| changed.contains(id));
         let (ours, theirs): (HashMap<_, _>, HashMap<_, _>) =
             items.into_iter().partition(|(id, _)| lane(id) == self.number);
         theirs.keys().for_each(|id| self.shared.strays.tell(lane(id), *id));
-        self.memory.learn(ours, now);
+        self.memory.learn(ours, recording.at, read);
     }
 
     /// Tells of a commit.

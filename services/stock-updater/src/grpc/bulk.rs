@@ -54,6 +54,7 @@ pub(super) async fn update(
         }
         _ => {}
     }
+    let _room = app.batches.body()?;
     let repeated = app.claim(asked, &body).await?;
     let skus: Vec<String> = body.items.iter().map(|line| line.sku.clone()).collect();
     let lines: Vec<Result<Line, Status>> = body.items.into_iter().map(line).collect();

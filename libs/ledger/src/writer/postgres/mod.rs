@@ -63,9 +63,19 @@ pub(super) async fn lock(pg: &mut PgConnection, items: &[Uuid]) -> Result<(), St
 
 /// Nobody else makes items until the transaction ends.
 pub(super) async fn lock_names(pg: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(NAMES).execute(pg).await?;
-    Ok(())
+    let locked = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(NAMES).execute(pg).await;
+    // Many items take long, and it is worth another try: nobody keeps this lock but to write.
+    let waited = |error: &sqlx::Error| {
+        error.as_database_error().is_some_and(|error| error.code() == Some(LATE.into()))
+    };
+    match locked {
+        Err(error) if waited(&error) => Err(StoreError::Names),
+        other => Ok(other.map(drop)?),
+    }
 }
+
+/// The lock was not to be had in time.
+const LATE: &str = "55P03";
 
 /// The advisory lock for the names of items: any number that nothing else in this database uses.
 const NAMES: i64 = 0x6974_656d_6e61_6d65;

@@ -41,7 +41,7 @@ impl Default for Share {
 
 impl Share {
     /// Room for one more body, as long as the value lives.
-    pub(in crate::http) fn body(&self) -> Result<OwnedSemaphorePermit, Problem> {
+    pub(crate) fn body(&self) -> Result<OwnedSemaphorePermit, Problem> {
         Arc::clone(&self.bodies).try_acquire_owned().map_err(|_| {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many batches are being worked on")
                 .detail("nothing was changed: try again in a second")
