@@ -13,7 +13,6 @@ use platform::cache::Layers;
 use platform::config::Config;
 use platform::db::DbConfig;
 use platform::hosting::{Listeners, Service};
-use reqwest::Response;
 use sea_orm::DatabaseConnection;
 use serde_json::Value;
 use testkit::{Backend, Stage, eventually};
@@ -21,6 +20,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+pub(crate) use crate::answer::Answer;
 
 /// Long enough for a busy machine; a test that waits this long has failed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(15);
@@ -286,7 +287,7 @@ impl Stand {
         self.client.get(format!("{}{path}", self.url))
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
         self.request(path).send().await.unwrap()
     }
 
@@ -334,49 +335,6 @@ pub(crate) async fn publish(bus: &Arc<dyn Bus>, messages: Vec<Message>) {
             bus.publish(vec![message.clone()]).await.remove(0).ok()
         })
         .await;
-    }
-}
-
-/// An answer, read.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) content_type: String,
-    pub(crate) etag: String,
-    pub(crate) source: String,
-    pub(crate) retry_after: Option<u64>,
-    pub(crate) body: Value,
-}
-
-impl Answer {
-    pub(crate) async fn of(response: Response) -> Answer {
-        let header = |name: &str| {
-            let value = response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-            value.unwrap_or_default()
-        };
-        Answer {
-            status: response.status().as_u16(),
-            content_type: header("content-type"),
-            etag: header("etag"),
-            source: header("x-onhand-source"),
-            retry_after: header("retry-after").parse().ok(),
-            body: response.json().await.unwrap(),
-        }
-    }
-
-    /// Status and code of the problem that it is.
-    pub(crate) fn problem(&self) -> (u16, &str) {
-        assert_eq!(self.content_type, "application/problem+json", "{self:?}");
-        assert!(!self.body["detail"].as_str().unwrap().is_empty(), "{self:?}");
-        (self.status, self.body["type"].as_str().unwrap().strip_prefix("urn:onhand:problem:").unwrap())
-    }
-
-    pub(crate) fn version(&self) -> i64 {
-        self.body["version"].as_i64().unwrap()
-    }
-
-    pub(crate) fn available(&self) -> i64 {
-        self.body["available"].as_i64().unwrap()
     }
 }
 
