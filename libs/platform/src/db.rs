@@ -8,9 +8,10 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
-    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 use serde::Deserialize;
@@ -115,6 +116,16 @@ pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr
         (db.get_database_backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
     db.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() })
         .await
+}
+
+/// The time by the database's clock, which is one for all replicas. SQLite has one process, whose clock it is.
+pub async fn now<C: ConnectionTrait>(db: &C) -> Result<DateTime<Utc>, DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(Utc::now().trunc_subsecs(6));
+    }
+    let clock = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp()");
+    let row = db.query_one_raw(clock).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("the database's clock".to_owned()))?.try_get_by_index(0)
 }
 
 /// Brings a database's tables up to date, all or nothing. Several processes may try at once.

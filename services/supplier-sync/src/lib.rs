@@ -22,6 +22,7 @@ mod seal;
 mod sender;
 mod settings;
 pub mod simulator;
+mod steps;
 mod store;
 mod suppliers;
 mod sync;
@@ -43,6 +44,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use uuid::Uuid;
+
+pub use steps::{Step, Watcher};
 
 /// The service's name, in logs and metrics.
 const NAME: &str = "supplier-sync";
@@ -52,6 +56,9 @@ const SOURCE: &str = "/onhand/supplier-sync";
 const KEY_FILE: &str = "supplier-sync.key";
 /// How long an idempotency key's answer is kept, in hours: twice what is promised.
 const KEYS_KEPT_HOURS: i64 = 48;
+
+/// How often open orders are counted: as often as metrics are usually fetched.
+const GAUGES_EVERY: Duration = Duration::from_secs(15);
 
 /// What every handler, consumer and job works with.
 #[derive(Clone)]
@@ -68,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) syncs_wake: Notify,
     /// There are orders to send.
     pub(crate) orders_wake: Notify,
+    watcher: Option<Watcher>,
 }
 
 impl Deref for App {
@@ -84,12 +92,28 @@ impl Parts {
         self.outbox_wake.notify_one();
         self.orders_wake.notify_one();
     }
+
+    /// Says that a step of an order is done.
+    pub(crate) async fn reached(&self, step: Step, order_id: Uuid) {
+        if let Some(watcher) = &self.watcher {
+            watcher(step, order_id).await;
+        }
+    }
 }
 
 /// Makes the service: connects to its database, brings its tables up to date, and lists its routes and tasks.
 ///
 /// The bus is passed in, so that services in one process share one. Errors name the configuration key at fault.
 pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Service> {
+    watched(config, bus, None).await
+}
+
+/// [`service`], with somebody who is told each step that its sender takes.
+pub async fn watched(
+    config: &Config,
+    bus: Arc<dyn Bus>,
+    watcher: Option<Watcher>,
+) -> anyhow::Result<Service> {
     platform::hosting::install_tls();
     let settings: Settings = config.section("supplier_sync")?;
     settings.check()?;
@@ -103,6 +127,7 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
         outbox_wake: Arc::default(),
         syncs_wake: Notify::new(),
         orders_wake: Notify::new(),
+        watcher,
     }));
     jobs::reseal(&app).await?;
     // Not the bus: without it suppliers, syncs and receipts go on, and events wait.
@@ -121,7 +146,8 @@ pub async fn migrate(config: &Config) -> anyhow::Result<DatabaseConnection> {
 fn tasks(app: &App, bus: Arc<dyn Bus>) -> Vec<Task> {
     let relay = Relay::new(NAME, app.db.clone(), bus.clone(), app.outbox_wake.clone());
     let consumer = Arc::new(Consumer(app.clone()));
-    let (schedules, syncs, orders, sweep) = (app.clone(), app.clone(), app.clone(), app.clone());
+    let (schedules, syncs, orders, sweep, gauges) =
+        (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     let inbox = app.db.clone();
     // Its consumers have an inbox instead of keys.
     let keys = idempotency::Retention { callers: chrono::Duration::hours(KEYS_KEPT_HOURS), long_kept: None };
@@ -144,6 +170,7 @@ fn tasks(app: &App, bus: Arc<dyn Bus>) -> Vec<Task> {
             Duration::from_secs(app.settings.sweep_interval_s),
             move |_| jobs::sweep(sweep.clone()),
         ),
+        schedule::ticker("supplier-sync gauges", GAUGES_EVERY, move |_| jobs::gauges(gauges.clone())),
     ]
 }
 

@@ -98,7 +98,11 @@ fn an_order_is_raised_to_a_price_break_that_costs_less_in_all() {
     assert_eq!(planned(at(0, 0), &priced(10, &[(60, 8)])), Some(60), "480");
     assert_eq!(planned(at(0, 0), &priced(10, &[(60, 9)])), Some(50), "540");
     assert_eq!(planned(at(0, 0), &priced(10, &[(60, 8), (80, 5)])), Some(80), "400 is less than 480");
-    assert_eq!(planned(at(0, 0), &Terms { pack_size: 25, ..priced(10, &[(60, 6)]) }), Some(75), "whole packs");
+    assert_eq!(
+        planned(at(0, 0), &Terms { pack_size: 25, ..priced(10, &[(60, 6)]) }),
+        Some(75),
+        "whole packs"
+    );
 }
 
 #[test]

@@ -141,6 +141,7 @@ pub(crate) mod order {
         Debug,
         PartialEq,
         Eq,
+        Hash,
         EnumIter,
         DeriveActiveEnum,
         Serialize,
@@ -202,17 +203,42 @@ pub(crate) mod order {
         pub(crate) supplier_sku: String,
         pub(crate) state: OrderState,
         pub(crate) quantity: i64,
+        /// What the supplier confirmed, when that is fewer.
+        pub(crate) confirmed_quantity: Option<i64>,
+        /// What one cost when it was planned, as decimal text.
+        pub(crate) unit_cost: Option<String>,
+        /// May be more than was ordered.
         pub(crate) accepted: i64,
         pub(crate) rejected: i64,
-        /// How often the supplier was asked.
+        /// How many order requests may have gone out.
         pub(crate) attempts: i32,
+        /// How often it was tried to ask the supplier anything since the order last moved on.
+        pub(crate) asks: i32,
+        /// How many of the requests after the first were refused.
+        pub(crate) refusals: i32,
         /// An order request went out whose answer is not known.
         pub(crate) in_doubt: bool,
+        /// The supplier said that it has the order.
+        pub(crate) taken: bool,
+        /// Cancelled to be ordered elsewhere.
+        pub(crate) replaced: bool,
         /// When to ask the supplier (again); none when there is nothing to ask.
         pub(crate) next_attempt_at: Option<DateTimeUtc>,
         /// Counts the claims: a sender that was taken for dead cannot write any more.
         pub(crate) fence: i32,
         pub(crate) last_error: Option<String>,
+        /// When the first order request may have gone out.
+        pub(crate) ordered_at: Option<DateTimeUtc>,
+        /// When the last one may have.
+        pub(crate) requested_at: Option<DateTimeUtc>,
+        /// When the supplier says that it delivers.
+        pub(crate) promised_at: Option<DateTimeUtc>,
+        /// The same, or by its lead time while it has not said so.
+        pub(crate) expected_at: Option<DateTimeUtc>,
+        /// When nothing was left to come.
+        pub(crate) received_at: Option<DateTimeUtc>,
+        /// When we wanted it cancelled.
+        pub(crate) cancel_requested_at: Option<DateTimeUtc>,
         pub(crate) created_at: DateTimeUtc,
         pub(crate) updated_at: DateTimeUtc,
     }
@@ -224,7 +250,13 @@ pub(crate) mod order {
     impl Model {
         /// How many are still to come.
         pub(crate) fn outstanding(&self) -> i64 {
-            if self.state.is_open() { self.quantity - self.accepted - self.rejected } else { 0 }
+            let expected = self.confirmed_quantity.unwrap_or(self.quantity);
+            if self.state.is_open() { (expected - self.accepted - self.rejected).max(0) } else { 0 }
+        }
+
+        /// Whether the supplier has it, or may have.
+        pub(crate) fn may_be_there(&self) -> bool {
+            self.taken || self.in_doubt
         }
     }
 }
@@ -244,7 +276,9 @@ pub(crate) mod receipt {
         pub(crate) rejected: i64,
         pub(crate) reference: Option<String>,
         pub(crate) received_at: DateTimeUtc,
-        /// Stock has told of what was accepted.
+        /// How many of the accepted had been to come.
+        pub(crate) awaited: i64,
+        /// Stock has told of those.
         pub(crate) settled: bool,
     }
 
@@ -263,6 +297,8 @@ pub(crate) mod seen {
         #[sea_orm(primary_key, auto_increment = false)]
         pub(crate) item_id: Uuid,
         pub(crate) sku: String,
+        /// Empty until an event tells it.
+        pub(crate) product_id: String,
         pub(crate) owner: String,
         pub(crate) supplier_id: Option<String>,
         /// Only a newer one overwrites.
@@ -275,6 +311,57 @@ pub(crate) mod seen {
         pub(crate) reorder_quantity: i64,
         pub(crate) active: bool,
         pub(crate) updated_at: DateTimeUtc,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// How an item is restocked, where that differs from what stock says.
+pub(crate) mod policy {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "restock_policies")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) item_id: Uuid,
+        /// None: the item's own.
+        pub(crate) reorder_point: Option<i64>,
+        /// None, and none of the next: the item's own.
+        pub(crate) reorder_quantity: Option<i64>,
+        /// Instead of a quantity.
+        pub(crate) order_up_to: Option<i64>,
+        pub(crate) maximum_order: Option<i64>,
+        pub(crate) snoozed_until: Option<DateTimeUtc>,
+        pub(crate) preferred_supplier_id: Option<String>,
+        /// None: the supplier's.
+        pub(crate) lead_time_days: Option<i32>,
+        pub(crate) version: i64,
+        pub(crate) updated_at: DateTimeUtc,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A lower price of a supplier's product for more of it.
+pub(crate) mod price_break {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "price_breaks")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) supplier_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) product_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) quantity: i64,
+        /// Decimal text: money is never binary.
+        pub(crate) unit_cost: String,
     }
 
     #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

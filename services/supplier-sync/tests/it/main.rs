@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod cancelling;
 mod compat;
 mod credentials;
 mod failures;
 mod input;
 mod ordering;
+mod performance;
+mod policies;
+mod promises;
 mod receipts;
 mod restocking;
 mod roles;
