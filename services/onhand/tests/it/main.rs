@@ -9,4 +9,5 @@ mod ears;
 mod files;
 mod main_loop;
 mod outage;
+mod restocking;
 mod system;

@@ -7,6 +7,7 @@ mod compat;
 mod credentials;
 mod failures;
 mod input;
+mod kills;
 mod ordering;
 mod performance;
 mod policies;
