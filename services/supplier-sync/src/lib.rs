@@ -57,9 +57,6 @@ const KEY_FILE: &str = "supplier-sync.key";
 /// How long an idempotency key's answer is kept, in hours: twice what is promised.
 const KEYS_KEPT_HOURS: i64 = 48;
 
-/// How often open orders are counted: as often as metrics are usually fetched.
-const GAUGES_EVERY: Duration = Duration::from_secs(15);
-
 /// What every handler, consumer and job works with.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Parts>);
@@ -170,7 +167,11 @@ fn tasks(app: &App, bus: Arc<dyn Bus>) -> Vec<Task> {
             Duration::from_secs(app.settings.sweep_interval_s),
             move |_| jobs::sweep(sweep.clone()),
         ),
-        schedule::ticker("supplier-sync gauges", GAUGES_EVERY, move |_| jobs::gauges(gauges.clone())),
+        schedule::ticker(
+            "supplier-sync gauges",
+            Duration::from_secs(app.settings.sweep_interval_s),
+            move |_| jobs::gauges(gauges.clone()),
+        ),
     ]
 }
 

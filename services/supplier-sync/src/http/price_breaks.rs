@@ -113,7 +113,7 @@ fn checked(new: &PriceBreaks) -> Result<Vec<domain::restock::PriceBreak>, Error>
                 format!("there are two price breaks at {}", step.quantity),
             ));
         }
-        let cost = Decimal::from_str(&step.unit_cost).ok().filter(|cost| {
+        let cost = decimal(&step.unit_cost).filter(|cost| {
             *cost > Decimal::ZERO && *cost <= Decimal::from(MAX_UNIT_COST) && cost.scale() <= MAX_DECIMALS
         });
         let why = || {
@@ -127,4 +127,10 @@ fn checked(new: &PriceBreaks) -> Result<Vec<domain::restock::PriceBreak>, Error>
             .push(domain::restock::PriceBreak { quantity: step.quantity, unit_cost: cost.ok_or_else(why)? });
     }
     Ok(breaks)
+}
+
+/// Digits with a point, and nothing cleverer.
+fn decimal(text: &str) -> Option<Decimal> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if plain { Decimal::from_str(text).ok() } else { None }
 }

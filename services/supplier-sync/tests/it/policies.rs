@@ -52,7 +52,7 @@ async fn an_item_that_is_short_by_a_new_policy_is_ordered_at_once_up_to_its_leve
     world.patch("/v1/suppliers/acme/catalog/p1", json!({ "pack_size": 12, "minimum_order": 30 })).await;
     set(&world, json!({ "reorder_point": 100, "order_up_to": 150, "lead_time_days": 3 })).await;
     let order = world.orders("S1", 1).await.remove(0);
-    assert_eq!((&order["quantity"], &order["unit_cost"]), (&json!(60), &json!("9.50")), "50 in packs of 12");
+    assert_eq!((&order["quantity"], &order["unit_cost"]), (&json!(60), &json!("9.5")), "50 in packs of 12");
     let days = |field: &str| order[field].as_str().unwrap().parse::<chrono::DateTime<Utc>>().unwrap();
     assert_eq!(days("expected_at") - days("created_at"), TimeDelta::days(3));
 }

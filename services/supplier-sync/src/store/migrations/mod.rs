@@ -75,9 +75,11 @@ mod tests {
         let stage = Stage::new(backend).await;
         let config = Config::defaults().expect("defaults").section("database").expect("a section");
         let db = platform::db::connect(&stage.suppliers_url, &config).await.expect("a database");
-        Migrator::up(&db, Some(BEFORE)).await.expect("the first ones");
-        rows(&db, backend == Backend::Embedded).await;
-        Migrator::up(&db, None).await.expect("the others");
+        let tx = platform::db::begin(&db).await.expect("a transaction");
+        Migrator::up(&tx, Some(BEFORE)).await.expect("the first ones");
+        rows(&tx, backend == Backend::Embedded).await;
+        Migrator::up(&tx, None).await.expect("the others");
+        tx.commit().await.expect("a commit");
         let mut found = Vec::new();
         for n in 1..=4 {
             let order = orders::find(&db, Uuid::from_u128(n)).await.expect("a row").expect("the order");
