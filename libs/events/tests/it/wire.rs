@@ -130,9 +130,14 @@ fn what_restock_events_say_since_later_is_optional_and_kept() {
     let Event::RestockReceived(early) = envelope.event.clone() else { unreachable!() };
     assert_eq!((early.ordered_at, early.received_at, early.expected), (None, None, None));
     let at = Some(early.timestamp);
-    let later =
-        events::Restock { ordered_at: at, received_at: at, expected: Some(3), short: Some(1), ..early };
-    let envelope = Envelope { event: Event::RestockReceived(later), ..envelope };
+    let later = events::Restock {
+        ordered_at: at,
+        received_at: at,
+        expected: Some(3),
+        short: Some(1),
+        ..early.clone()
+    };
+    let envelope = Envelope::new("/onhand/supplier-sync", Event::RestockReceived(later), early.timestamp);
     assert_eq!(Envelope::parse(envelope.to_json().as_bytes()).unwrap(), envelope);
     assert!(envelope.to_json().contains(r#""expected":3"#));
 }
