@@ -6,6 +6,7 @@ mod audit;
 mod demo;
 mod export;
 mod import;
+mod keys;
 mod rebuild;
 mod remote;
 mod supplier;
@@ -71,11 +72,27 @@ enum Command {
         #[command(flatten)]
         server: Server,
     },
+    /// Look after the key that seals suppliers' credentials.
+    Keys {
+        #[command(subcommand)]
+        command: Keys,
+    },
     /// Run a simulated supplier with a small catalog, to try restocking against.
     Supplier {
         /// Where it listens.
         #[arg(long, default_value = "127.0.0.1:9100")]
         listen: SocketAddr,
+    },
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Seal every credential anew under supplier_sync.secret_key, all or none; exits with 1 if one opens neither with it
+    /// nor with supplier_sync.previous_secret_key.
+    Rotate {
+        /// Change nothing, only say what would be changed.
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -107,6 +124,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate => system::migrate(&config()?).await,
             Command::Import { what, file, server } => import::run(what, file, server).await,
             Command::Export { what, file, server } => export::run(what, file, server).await,
+            Command::Keys { command: Keys::Rotate { dry_run } } => keys::rotate(&config()?, dry_run).await,
             Command::Supplier { listen } => supplier::run(listen).await,
         }
     })

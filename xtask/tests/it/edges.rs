@@ -27,7 +27,7 @@ const EDGES: [(&str, &[&str]); 12] = [
             "supplier-sync",
         ],
     ),
-    ("bench", &["domain", "events", "ledger", "platform", "stock-checker", "stock-updater"]),
+    ("bench", &["domain", "events", "ledger", "platform", "stock-checker", "stock-updater", "supplier-sync"]),
     ("xtask", &["testkit"]),
 ];
 
