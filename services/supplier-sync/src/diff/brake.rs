@@ -33,22 +33,20 @@ pub(super) fn brakes(
     rules: &Rules<'_>,
 ) -> Vec<Brake> {
     let active = known.values().filter(|known| known.active).count();
+    let priced = known.values().filter(|known| known.active && known.cost.is_some()).count();
     let gone = changes.deactivated.len();
-    let (mut listed, mut renamed, mut priced, mut unpriced) = (0, 0, 0, 0);
+    let (mut renamed, mut unpriced) = (0, 0);
     for row in rows {
         let Some(before) = known.get(&row.product_id).filter(|before| before.active) else { continue };
-        if is_older(row, before) {
-            continue;
+        if !is_older(row, before) {
+            renamed += usize::from(row.supplier_sku != before.supplier_sku);
+            unpriced += usize::from(before.cost.is_some() && row.cost.is_none());
         }
-        listed += 1;
-        renamed += usize::from(row.supplier_sku != before.supplier_sku);
-        priced += usize::from(before.cost.is_some());
-        unpriced += usize::from(before.cost.is_some() && row.cost.is_none());
     }
     let too_many = |some: usize, of: usize| some as f64 > rules.brake_share * of as f64;
     let all = [
         (gone, active, Brake::MostGone { gone, known: active }),
-        (renamed, listed, Brake::SkusChanged { changed: renamed, known: listed }),
+        (renamed, active, Brake::SkusChanged { changed: renamed, known: active }),
         (unpriced, priced, Brake::PricesGone { gone: unpriced, priced }),
     ];
     all.into_iter().filter(|(some, of, _)| too_many(*some, *of)).map(|(_, _, brake)| brake).collect()

@@ -14,8 +14,8 @@ const DRIP_PAUSE: Duration = Duration::from_millis(50);
 const HUGE_CHUNK: &[u8] = &[b' '; 64 * 1024];
 /// How many pieces a huge answer has, so that a reader without a limit ends too: 512 MB.
 const HUGE_CHUNKS: u32 = 8 * 1024;
-/// What a bomb decompresses to: 64 MB, of a few kilobytes.
-const BOMB_BYTES: usize = 64 * 1024 * 1024;
+/// How many of the same a bomb decompresses to: 64 MB, of a few hundred kilobytes.
+const BOMB_CHUNKS: usize = 1024;
 /// Where a redirect leads: to what no supplier may make us ask.
 const REDIRECT_TO: &str = "http://169.254.169.254/latest/meta-data/";
 
@@ -65,7 +65,8 @@ impl Mode {
             Mode::Drip => drip().into_response(),
             Mode::Garbage => "<html><body>It works!</body></html>".into_response(),
             Mode::Huge => huge().into_response(),
-            Mode::Bomb => packed(&vec![b' '; BOMB_BYTES]),
+            // One compressed piece after another is one compressed text.
+            Mode::Bomb => gzipped(gzip(HUGE_CHUNK).map(|piece| piece.repeat(BOMB_CHUNKS))),
             Mode::Redirect => (StatusCode::FOUND, [(header::LOCATION, REDIRECT_TO)]).into_response(),
         })
     }
@@ -73,10 +74,18 @@ impl Mode {
 
 /// An answer compressed with gzip.
 pub(super) fn packed(body: &[u8]) -> Response {
+    gzipped(gzip(body))
+}
+
+fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut packed = Vec::new();
-    let read = GzEncoder::new(body, Compression::fast()).read_to_end(&mut packed);
-    match read {
-        Ok(_) => ([(header::CONTENT_ENCODING, "gzip")], packed).into_response(),
+    GzEncoder::new(body, Compression::fast()).read_to_end(&mut packed)?;
+    Ok(packed)
+}
+
+fn gzipped(packed: std::io::Result<Vec<u8>>) -> Response {
+    match packed {
+        Ok(packed) => ([(header::CONTENT_ENCODING, "gzip")], packed).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -67,7 +67,8 @@ async fn three_replicas_run_each_tick_once_also_when_the_one_that_has_it_is_paus
     supplier.hold();
     let replicas = ["a", "b", "c"].map(|name| Replica::start(&world, name));
     // The dialect without times: nothing but its fence keeps a late answer from being written.
-    let each_second = json!({ "schedule": { "cron": "* * * * * *", "missed": "run_once" } });
+    let each_second = json!({ "options": { "path": "/feed", "auth": "header", "auth_name": "key" },
+        "schedule": { "cron": "* * * * * *", "missed": "run_once" } });
     world.supplier("acme", "generic", &supplier, each_second).await;
     eventually("the supplier to be asked", LIMIT, async || (supplier.requests() > 0).then_some(())).await;
     let first = world.runs("acme").await[0].clone();
