@@ -3,12 +3,15 @@
 //! Reading order: [`main`] → `system` (which services) → `demo` (what they do together).
 
 mod audit;
+mod backtest;
 mod demo;
 mod export;
+mod history;
 mod import;
 mod keys;
 mod rebuild;
 mod remote;
+mod simulate;
 mod supplier;
 mod system;
 
@@ -77,6 +80,10 @@ enum Command {
         #[command(subcommand)]
         command: Keys,
     },
+    /// Show how wrong the forecasts would have been, beside naive ones: of generated series, a file's, or an item's sales.
+    Backtest(backtest::Options),
+    /// Replay a history against restock policies: how often something was missing, what lay there, what it cost.
+    Simulate(simulate::Options),
     /// Run a simulated supplier with a small catalog, to try restocking against.
     Supplier {
         /// Where it listens.
@@ -125,6 +132,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Import { what, file, server } => import::run(what, file, server).await,
             Command::Export { what, file, server } => export::run(what, file, server).await,
             Command::Keys { command: Keys::Rotate { dry_run } } => keys::rotate(&config()?, dry_run).await,
+            Command::Backtest(options) => backtest::run(&config()?, options).await,
+            Command::Simulate(options) => simulate::run(&config()?, options).await,
             Command::Supplier { listen } => supplier::run(listen).await,
         }
     })

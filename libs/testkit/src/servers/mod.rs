@@ -18,6 +18,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+#[cfg(feature = "stage")]
+pub(crate) use port::Port;
 pub use postgres::Postgres;
 pub use rabbitmq::RabbitMq;
 pub use redis::{Redis, RedisCluster};
