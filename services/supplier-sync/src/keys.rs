@@ -7,7 +7,7 @@ use crate::App;
 use crate::seal::{self, Sealer};
 use crate::settings::Settings;
 use crate::store;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use platform::config::Config;
 use platform::db;
 use secrecy::{ExposeSecret, SecretString};
@@ -36,10 +36,13 @@ pub struct Rotation {
 pub async fn rotate(config: &Config, dry_run: bool) -> anyhow::Result<Rotation> {
     let settings: Settings = config.section("supplier_sync")?;
     settings.check()?;
+    // Neither a database nor a key is made where there is none.
+    let database = config.section("database")?;
+    let db = db::connect_existing(&settings.database_url, &database).await;
+    let db = db.context("supplier_sync.database_url")?;
     let sealer = sealer(&settings)?;
-    let db = crate::migrate(config).await?;
     let tx = db::begin(&db).await?;
-    let rotation = reseal(&tx, &sealer, !dry_run).await?;
+    let rotation = reseal(&tx, &sealer, !dry_run).await.context("`onhand migrate` makes the tables")?;
     match dry_run || !rotation.broken.is_empty() {
         true => tx.rollback().await?,
         false => tx.commit().await?,
