@@ -137,14 +137,15 @@ pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr
         .await
 }
 
-/// The time by the database's clock, which is one for all replicas. SQLite has one process, whose clock it is.
+/// The present by the database's clock, to the microsecond: what several processes agree on, whatever their machines'
+/// clocks say. A SQLite file has no other clock than its machine's.
 pub async fn now<C: ConnectionTrait>(db: &C) -> Result<DateTime<Utc>, DbErr> {
-    if db.get_database_backend() != DbBackend::Postgres {
+    let backend = db.get_database_backend();
+    if backend == DbBackend::Sqlite {
         return Ok(Utc::now().trunc_subsecs(6));
     }
-    let clock = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp()");
-    let row = db.query_one_raw(clock).await?;
-    row.ok_or_else(|| DbErr::RecordNotFound("the database's clock".to_owned()))?.try_get_by_index(0)
+    let row = db.query_one_raw(Statement::from_string(backend, "SELECT clock_timestamp() AS now")).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("the time".to_owned()))?.try_get("", "now")
 }
 
 /// Brings a database's tables up to date, all or nothing. Several processes may try at once.

@@ -9,7 +9,6 @@ use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
 use reqwest::{RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::Value;
-use std::time::Instant;
 use uuid::Uuid;
 
 /// What a supplier says of an order.
@@ -125,12 +124,12 @@ impl Fetcher {
         url: &Url,
         request: RequestBuilder,
     ) -> Result<OrderAnswer, FetchError> {
-        self.breakers.may_ask(&peer.supplier_id, Instant::now())?;
+        let asking = self.ask(peer)?;
         let body = match self.send(peer, url, request).await {
             Ok(response) => read(response, MAX_ORDER_ANSWER_BYTES).await,
             Err(error) => Err(error),
         };
-        order_answer(&peer.target, &self.judged(peer, body)?)
+        order_answer(&peer.target, &self.judged(peer, asking, body)?)
     }
 }
 

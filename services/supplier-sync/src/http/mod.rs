@@ -9,6 +9,7 @@ mod performance;
 mod policies;
 mod price_breaks;
 mod restock;
+mod runs;
 mod suppliers;
 
 use crate::App;
@@ -27,7 +28,7 @@ use utoipa_axum::router::OpenApiRouter;
 /// All routes of the service.
 pub(crate) fn routes(app: App) -> OpenApiRouter {
     let restocking = restock::routes().merge(policies::routes()).merge(price_breaks::routes());
-    let suppliers = suppliers::routes().merge(performance::routes());
+    let suppliers = suppliers::routes().merge(runs::routes()).merge(performance::routes());
     suppliers.merge(restocking).merge(compat::routes()).with_state(app)
 }
 

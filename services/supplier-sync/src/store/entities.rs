@@ -1,5 +1,8 @@
 //! The rows of this service's database.
 
+pub(crate) mod policy;
+pub(crate) mod price_break;
+
 /// A supplier.
 pub(crate) mod supplier {
     use crate::adapters::AdapterKind;
@@ -26,6 +29,8 @@ pub(crate) mod supplier {
         pub(crate) missed: Option<String>,
         /// The last tick that somebody claimed, or when the schedule was set: later ones are still to come.
         pub(crate) scheduled_from: Option<DateTimeUtc>,
+        /// A tick that came while the run before it was open: it waits, and is not missed.
+        pub(crate) waiting_tick: Option<DateTimeUtc>,
         pub(crate) active: bool,
         pub(crate) version: i64,
         pub(crate) created_at: DateTimeUtc,
@@ -86,6 +91,24 @@ pub(crate) mod run {
         Succeeded,
         /// Failed; nothing is changed.
         Failed,
+        /// The feed looks wrong: nothing is changed until somebody approves.
+        Held,
+    }
+
+    impl RunState {
+        /// The states of a run that is still to end. The partial unique index in the migrations lists the same ones.
+        pub(crate) const OPEN: [RunState; 2] = [RunState::Queued, RunState::Running];
+
+        /// The word for metrics.
+        pub(crate) fn word(self) -> &'static str {
+            match self {
+                RunState::Queued => "queued",
+                RunState::Running => "running",
+                RunState::Succeeded => "succeeded",
+                RunState::Failed => "failed",
+                RunState::Held => "held",
+            }
+        }
     }
 
     /// What caused a run.
@@ -97,6 +120,8 @@ pub(crate) mod run {
         Schedule,
         /// A caller.
         Request,
+        /// Somebody who approved of what the brake had held.
+        Approval,
     }
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -120,8 +145,20 @@ pub(crate) mod run {
         pub(crate) deactivated: i64,
         pub(crate) unchanged: i64,
         pub(crate) refused: i64,
-        /// Why it failed, or why the first refused row was.
+        /// Why it failed or is held, or why the first refused row was.
         pub(crate) error: Option<String>,
+        /// The tick that it is for, if its schedule caused it.
+        pub(crate) due_at: Option<DateTimeUtc>,
+        /// The process that had it last.
+        pub(crate) worker: Option<String>,
+        /// Why the first refused rows were, as a JSON list of texts.
+        pub(crate) refusals: Option<String>,
+        /// Of what it would have changed, if it is held: see `crate::diff::Changes::digest`.
+        pub(crate) held_digest: Option<String>,
+        /// What it may change although the brake says no.
+        pub(crate) approved_digest: Option<String>,
+        /// When somebody approved of what it would have changed.
+        pub(crate) approved_at: Option<DateTimeUtc>,
     }
 
     #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -311,57 +348,6 @@ pub(crate) mod seen {
         pub(crate) reorder_quantity: i64,
         pub(crate) active: bool,
         pub(crate) updated_at: DateTimeUtc,
-    }
-
-    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-/// How an item is restocked, where that differs from what stock says.
-pub(crate) mod policy {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "restock_policies")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) item_id: Uuid,
-        /// None: the item's own.
-        pub(crate) reorder_point: Option<i64>,
-        /// None, and none of the next: the item's own.
-        pub(crate) reorder_quantity: Option<i64>,
-        /// Instead of a quantity.
-        pub(crate) order_up_to: Option<i64>,
-        pub(crate) maximum_order: Option<i64>,
-        pub(crate) snoozed_until: Option<DateTimeUtc>,
-        pub(crate) preferred_supplier_id: Option<String>,
-        /// None: the supplier's.
-        pub(crate) lead_time_days: Option<i32>,
-        pub(crate) version: i64,
-        pub(crate) updated_at: DateTimeUtc,
-    }
-
-    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-/// A lower price of a supplier's product for more of it.
-pub(crate) mod price_break {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "price_breaks")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) supplier_id: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) product_id: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) quantity: i64,
-        /// Decimal text: money is never binary.
-        pub(crate) unit_cost: String,
     }
 
     #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

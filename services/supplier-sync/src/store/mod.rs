@@ -12,6 +12,8 @@ pub(crate) mod policies;
 pub(crate) mod price_breaks;
 pub(crate) mod receipts;
 pub(crate) mod runs;
+#[cfg(test)]
+mod runs_tests;
 pub(crate) mod seen;
 pub(crate) mod suppliers;
 

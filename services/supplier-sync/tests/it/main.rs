@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod brake;
 mod cancelling;
 mod compat;
 mod credentials;
@@ -13,6 +14,7 @@ mod performance;
 mod policies;
 mod promises;
 mod receipts;
+mod replicas;
 mod restocking;
 mod roles;
 mod schedule;
