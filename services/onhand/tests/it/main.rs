@@ -10,3 +10,4 @@ mod files;
 mod main_loop;
 mod outage;
 mod system;
+mod traces;
