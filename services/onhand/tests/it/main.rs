@@ -12,3 +12,4 @@ mod main_loop;
 mod outage;
 mod restocking;
 mod system;
+mod traces;

@@ -22,6 +22,7 @@ use events::outbox::{self, Entry};
 use events::{Event, Restock};
 use platform::telemetry;
 use sea_orm::{DatabaseTransaction, DbErr};
+use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
 pub(crate) use cancelling::{CancelQuery, cancel};
@@ -58,6 +59,7 @@ pub(crate) async fn consider(
     let Some(chosen) = choice(tx, item, own.as_ref()).await? else { return Ok(None) };
     position.incoming = item.incoming.max(awaited(tx, item, now).await?);
     let Some(quantity) = plan(&position, &policy, &chosen.terms, now) else { return Ok(None) };
+    let span = if telemetry::recorded() { planning(item, quantity.get()) } else { Span::none() };
     let lead_days = own.and_then(|own| own.lead_time_days).unwrap_or(chosen.supplier.lead_time_days);
     let order = order::Model {
         id: Uuid::now_v7(),
@@ -88,10 +90,34 @@ pub(crate) async fn consider(
         cancel_requested_at: None,
         created_at: now,
         updated_at: now,
+        traceparent: span.in_scope(telemetry::current_traceparent),
     };
+    insert(tx, order, now).instrument(span).await
+}
+
+/// The span in which an order is planned.
+fn planning(item: &seen::Model, quantity: i64) -> Span {
+    tracing::debug_span!(
+        target: "trace",
+        "plan",
+        otel.name = "plan restock order",
+        item.sku = item.sku,
+        item.version = item.version,
+        restock.quantity = quantity,
+        restock.order = field::Empty,
+    )
+}
+
+/// Records an order with its event, unless its item has an open one.
+async fn insert(
+    tx: &DatabaseTransaction,
+    order: order::Model,
+    now: DateTime<Utc>,
+) -> Result<Option<order::Model>, DbErr> {
     if !orders::insert(tx, order.clone()).await? {
         return Ok(None);
     }
+    Span::current().record("restock.order", field::display(order.id));
     count(order.state);
     announce(tx, Event::RestockOrdered(told(&order, now))).await?;
     Ok(Some(order))

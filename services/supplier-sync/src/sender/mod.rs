@@ -21,9 +21,10 @@ use crate::steps::Step;
 use crate::store::entities::order::{self, OrderState};
 use crate::store::orders;
 use chrono::{DateTime, Utc};
-use platform::db;
+use platform::{db, telemetry};
 use sea_orm::DatabaseTransaction;
 use std::time::Instant;
+use tracing::{Instrument, Span, field};
 
 /// Orders a lane sends before it lets others have its place.
 const ORDERS_PER_LANE: usize = 100;
@@ -76,17 +77,36 @@ async fn next(app: &App, supplier_id: &str) -> Result<bool, Error> {
     let (began, claimed) = (db::now(&app.db).await?, Instant::now());
     let until = began + pauses::span(app.settings.order_limit());
     let Some(order) = orders::claim(&app.db, supplier_id, began, until).await? else { return Ok(false) };
-    let id = order.id;
-    app.reached(Step::Claimed, id).await;
-    let mut turn = Turn { app, order, began, claimed };
-    let asked = turn.ask().await?;
-    app.reached(Step::Answered, id).await;
-    turn.record(asked).await?;
-    app.reached(Step::Recorded, id).await;
+    let span = sending(&order);
+    Turn { app, order, began, claimed }.take().instrument(span).await?;
     Ok(true)
 }
 
+/// The span in which a supplier is asked about an order, in the trace that it was planned in.
+fn sending(order: &order::Model) -> Span {
+    let span = tracing::info_span!(
+        "send restock order",
+        order = %order.id,
+        sku = order.sku,
+        supplier = order.supplier_id,
+        attempts = order.attempts,
+        trace_id = field::Empty,
+    );
+    telemetry::continue_from(&span, order.traceparent.as_deref());
+    span
+}
+
 impl Turn<'_> {
+    async fn take(mut self) -> Result<(), Error> {
+        let (app, id) = (self.app, self.order.id);
+        app.reached(Step::Claimed, id).await;
+        let asked = self.ask().await?;
+        app.reached(Step::Answered, id).await;
+        self.record(asked).await?;
+        app.reached(Step::Recorded, id).await;
+        Ok(())
+    }
+
     /// The order as it stands, locked, unless it was cancelled, received or claimed by another sender meanwhile.
     async fn still_ours(&self, tx: &DatabaseTransaction) -> Result<Option<order::Model>, Error> {
         let current = orders::lock(tx, self.order.id).await?;

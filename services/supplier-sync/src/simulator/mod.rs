@@ -61,6 +61,8 @@ pub struct SimOrder {
     pub promised_at: Option<DateTime<Utc>>,
     /// How often it was placed; 1 is as it should be.
     pub placed: u32,
+    /// The trace that it was first placed in.
+    pub traceparent: Option<String>,
 }
 
 /// What the simulated supplier says to orders.
@@ -89,7 +91,7 @@ struct State {
     failures_left: Option<u32>,
     orders: BTreeMap<Uuid, SimOrder>,
     /// Order requests that it has got and not looked at yet.
-    late: Vec<server::Placed>,
+    late: Vec<server::Late>,
     /// Why it cancels nothing.
     no_cancelling: Option<String>,
     requests: u64,
@@ -200,8 +202,8 @@ impl Simulator {
     /// Looks at the order requests that lie there: see [`Mode::Late`].
     pub fn catch_up(&self) {
         let mut state = self.state();
-        for placed in std::mem::take(&mut state.late) {
-            server::take_order(&mut state, placed);
+        for (placed, traceparent) in std::mem::take(&mut state.late) {
+            server::take_order(&mut state, placed, traceparent);
         }
     }
 

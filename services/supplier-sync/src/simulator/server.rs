@@ -114,6 +114,9 @@ async fn generic(Extension(shared): Extension<Shared>, mode: axum::Extension<Mod
     Json(json!({ "items": rows }))
 }
 
+/// An order request that is not looked at yet, and its trace.
+pub(super) type Late = (Placed, Option<String>);
+
 /// An order request.
 #[derive(Deserialize)]
 pub(super) struct Placed {
@@ -125,23 +128,25 @@ pub(super) struct Placed {
 async fn place(
     Extension(shared): Extension<Shared>,
     mode: axum::Extension<Mode>,
+    headers: HeaderMap,
     Json(placed): Json<Placed>,
 ) -> Response {
+    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
     if mode.0 == Mode::Late {
-        lock(&shared).late.push(placed);
+        lock(&shared).late.push((placed, traceparent));
         return std::future::pending().await;
     }
     if mode.0 == Mode::NotTaken {
         return (StatusCode::SERVICE_UNAVAILABLE, "not now").into_response();
     }
-    let answer = take_order(&mut lock(&shared), placed);
+    let answer = take_order(&mut lock(&shared), placed, traceparent);
     if mode.0 == Mode::LostAnswer {
         std::future::pending::<()>().await;
     }
     answer
 }
 
-pub(super) fn take_order(state: &mut State, placed: Placed) -> Response {
+pub(super) fn take_order(state: &mut State, placed: Placed, traceparent: Option<String>) -> Response {
     let status = match &state.policy {
         OrderPolicy::Once if state.orders.contains_key(&placed.reference) => {
             let reason = json!({ "reason": "the reference was used before" });
@@ -161,6 +166,7 @@ pub(super) fn take_order(state: &mut State, placed: Placed) -> Response {
         confirmed_quantity: None,
         promised_at: None,
         placed: 0,
+        traceparent,
     });
     order.placed += 1;
     (StatusCode::CREATED, Json(told(order))).into_response()
@@ -182,11 +188,11 @@ async fn order(Extension(shared): Extension<Shared>, Path(reference): Path<Uuid>
     }
     // Only now does it come to the requests about it that lie there.
     let (about_it, others) =
-        std::mem::take(&mut state.late).into_iter().partition(|late| late.reference == reference);
+        std::mem::take(&mut state.late).into_iter().partition(|(late, _)| late.reference == reference);
     state.late = others;
-    let about_it: Vec<Placed> = about_it;
-    for placed in about_it {
-        take_order(&mut state, placed);
+    let about_it: Vec<Late> = about_it;
+    for (placed, traceparent) in about_it {
+        take_order(&mut state, placed, traceparent);
     }
     no_such_order()
 }

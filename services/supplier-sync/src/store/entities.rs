@@ -278,6 +278,8 @@ pub(crate) mod order {
         pub(crate) cancel_requested_at: Option<DateTimeUtc>,
         pub(crate) created_at: DateTimeUtc,
         pub(crate) updated_at: DateTimeUtc,
+        /// The trace that it was planned in.
+        pub(crate) traceparent: Option<String>,
     }
 
     #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
