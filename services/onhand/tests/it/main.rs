@@ -7,6 +7,7 @@ mod command_line;
 mod crash;
 mod ears;
 mod files;
+mod forecasts;
 mod main_loop;
 mod outage;
 mod system;
