@@ -54,6 +54,8 @@ pub(crate) async fn receive(
         true => OrderState::PartlyReceived,
         false => order.state,
     };
+    // Goods came of it, so the supplier has it, whatever became of our asking.
+    order.taken |= order.state.is_open();
     let received_at = order.received_at;
     advance(tx, &mut order, state, now).await?;
     if let Some(at) = received_at {

@@ -199,6 +199,27 @@ async fn a_supplier_that_cannot_be_reached_costs_an_order_no_attempt(
 
 #[rstest]
 #[tokio::test]
+async fn an_order_of_which_goods_came_is_not_sent_any_more(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let (world, supplier) = (World::new(backend).await, simulator().await);
+    world.supplier("acme", "abc", &supplier, json!({ "base_url": NOBODY })).await;
+    world.publish(updated(item("S1", "acme", 1, 0))).await;
+    let id = world.orders("S1", 1).await[0]["id"].clone();
+    let receipts = format!("/v1/restock-orders/{}/receipts", id.as_str().unwrap());
+    assert_eq!(
+        world.post(&receipts, json!({ "accepted": 20 })).await.0,
+        201,
+        "somebody ordered by telephone"
+    );
+    world.patch("/v1/suppliers/acme", json!({ "base_url": supplier.url() })).await;
+    eventually("it is asked about", LIMIT, async || (supplier.requests() > 2).then_some(())).await;
+    assert!(supplier.orders().is_empty());
+    world.order_in(&id, "partly_received").await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn an_order_that_was_never_sent_goes_elsewhere_when_its_supplier_is_switched_off(
     #[values(Backend::Embedded, Backend::Real)] backend: Backend,
 ) {
