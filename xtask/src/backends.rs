@@ -108,7 +108,7 @@ impl Backends {
             return Ok(backends);
         }
         if may_install().await {
-            install(&missing, stop).await?;
+            install(missing.iter().map(|kind| kind.package()), stop).await?;
             for kind in missing {
                 backends.start_private(kind, "the Debian package just installed")?;
             }
@@ -159,13 +159,15 @@ pub(crate) fn from_environment(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
-async fn may_install() -> bool {
+/// Whether this is root on a machine with Debian's packages.
+pub(crate) async fn may_install() -> bool {
     let user = program("id", ["-u"]).output().await;
     user.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
         && step::succeeds("apt-get", &["--version"]).await
 }
 
-async fn install(missing: &[Kind], stop: &mut Stop) -> Result<()> {
+/// Installs Debian packages.
+pub(crate) async fn install(packages: impl IntoIterator<Item = &'static str>, stop: &mut Stop) -> Result<()> {
     let apt = |arguments: &[&str]| {
         let mut command = program("apt-get", arguments);
         command.env("DEBIAN_FRONTEND", "noninteractive");
@@ -175,7 +177,7 @@ async fn install(missing: &[Kind], stop: &mut Stop) -> Result<()> {
     };
     step::run(apt(&["update", "--quiet"]), stop).await?;
     let mut command = apt(&["install", "--quiet", "--yes", "--no-install-recommends"]);
-    command.args(missing.iter().map(|kind| kind.package()));
+    command.args(packages);
     step::run(command, stop).await
 }
 

@@ -1,6 +1,6 @@
 //! The repository's own commands: `cargo xtask test`, `check`, `up`, `services`, `bench`.
 //!
-//! Reading order: [`backends`] (which PostgreSQL, Redis and RabbitMQ), [`step`] (running programs so
+//! Reading order: [`backends`] (which PostgreSQL, Redis and RabbitMQ), [`prometheus`] (which Prometheus), [`step`] (running programs so
 //! that Ctrl-C ends all of them), then a module a command.
 //!
 //! **Invariant**: whatever way a command ends, every server and service it started ends with it.
@@ -8,6 +8,7 @@
 mod backends;
 mod check;
 mod compose;
+mod prometheus;
 mod step;
 mod test;
 mod up;
@@ -36,7 +37,8 @@ enum Command {
     ///
     /// PostgreSQL, Redis and RabbitMQ are those of `DATABASE_URL`, `REDIS_URL` and `AMQP_URL`; else
     /// private throw-away instances of this machine's binaries; else of Debian packages, installed when
-    /// run as root; else containers by `docker compose`. It says which it chose.
+    /// run as root; else containers by `docker compose`. It says which it chose. Prometheus, which the dashboards are
+    /// tested with, is found the same way.
     Test {
         /// Handed to the test runner: names of tests, or its options
         #[arg(last = true)]

@@ -10,6 +10,7 @@ mod folder;
 mod port;
 mod postgres;
 mod process;
+mod prometheus;
 mod rabbitmq;
 mod redis;
 
@@ -19,6 +20,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 pub use postgres::Postgres;
+pub use prometheus::Prometheus;
 pub use rabbitmq::RabbitMq;
 pub use redis::{Redis, RedisCluster};
 
