@@ -1,6 +1,8 @@
 //! A stage: databases, names and a folder that no other test has.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,6 +10,8 @@ use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::{Connection, ConnectionProperties};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
+
+use crate::servers::Port;
 
 /// Cleaning up must not hang a test on a server that it killed.
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(10);
@@ -48,6 +52,8 @@ pub struct Stage {
     /// Where the databases were created; none when they are files.
     server: Option<PgConnectOptions>,
     databases: [String; 2],
+    /// What [`Stage::free_address`] named.
+    ports: Mutex<Vec<Port>>,
 }
 
 impl Stage {
@@ -78,6 +84,7 @@ impl Stage {
             prefix: format!("{id}."),
             server: None,
             databases: ["stock", "suppliers"].map(|name| format!("{id}_{name}")),
+            ports: Mutex::default(),
             folder,
         };
         if backend == Backend::Real {
@@ -101,6 +108,23 @@ impl Stage {
         (self.stock_url, self.suppliers_url) = (url(&self.databases[0]), url(&self.databases[1]));
         self.server = Some(server);
         Ok(())
+    }
+
+    /// An address of loopback for a process of this test to listen on. It is no other test's until the stage goes,
+    /// whether or not anybody listens there.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    #[must_use]
+    pub fn free_address(&self) -> SocketAddr {
+        let port = match Port::free() {
+            Ok(port) => port,
+            Err(error) => panic!("no address for a test: {error:#}"),
+        };
+        let address = (Ipv4Addr::LOCALHOST, port.number).into();
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner).push(port);
+        address
     }
 
     /// The configuration that puts a service on this stage, as dotted keys and their values.

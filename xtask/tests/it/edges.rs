@@ -4,9 +4,10 @@
 use crate::repository::{nothing_in, texts_ending};
 
 /// Each crate, and which of ours it may use outside its tests.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("events", &[]),
+    ("forecast", &[]),
     ("platform", &[]),
     ("proto", &[]),
     ("testkit", &[]),
@@ -19,6 +20,7 @@ const EDGES: [(&str, &[&str]); 12] = [
         &[
             "domain",
             "events",
+            "forecast",
             "ledger",
             "platform",
             "proto",

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long anything may take to happen: a rebuilt consumer is promised within 15 s.
-pub(crate) const LIMIT: Duration = Duration::from_secs(15);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) struct Stand {
     pub(crate) bus: Arc<dyn Bus>,

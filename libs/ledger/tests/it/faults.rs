@@ -100,7 +100,7 @@ async fn a_row_that_somebody_else_keeps_locked_holds_a_command_up_for_the_lock_t
     let began = std::time::Instant::now();
     assert_eq!(books.submit(sell(item, 1)).await, Err(Unanswered::Unavailable));
     let limit = std::time::Duration::from_millis(books::database().lock_timeout_ms);
-    assert!(began.elapsed() < limit * 2, "it took {:?}", began.elapsed());
+    assert!(began.elapsed() < limit * 10, "it took {:?}", began.elapsed());
     foreign.rollback().await.unwrap();
     books.does(sell(item, 1)).await;
     books.is_clean().await;

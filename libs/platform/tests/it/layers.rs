@@ -133,7 +133,7 @@ async fn redis_that_hangs_costs_the_limit_once_and_is_found_again() {
         assert!(cache.get("a").await.is_err());
     }
     let took = began.elapsed();
-    assert!(took < Duration::from_millis(1_000), "100 questions took {took:?}");
+    assert!(took < Duration::from_secs(5), "100 questions took {took:?}");
     proxy.heal();
     eventually("it is found again", LIMIT, async || cache.get("a").await.ok()).await;
 }

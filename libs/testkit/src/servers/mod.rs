@@ -19,6 +19,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+#[cfg(feature = "stage")]
+pub(crate) use port::Port;
 pub use postgres::Postgres;
 pub use prometheus::Prometheus;
 pub use rabbitmq::RabbitMq;

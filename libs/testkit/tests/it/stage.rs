@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use sqlx::{Connection, PgConnection};
 use testkit::{Backend, Stage};
 
@@ -36,4 +38,24 @@ fn the_settings_name_every_back_end_and_nothing_twice() {
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), 9);
+}
+
+#[test]
+fn no_two_stages_are_given_one_address() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // Stages side by side, as those of tests are; a file lock is its opener's, so threads stand for processes.
+    let askers: Vec<_> = (0..8)
+        .map(|_| {
+            let stage = runtime.block_on(Stage::new(Backend::Embedded));
+            std::thread::spawn(move || {
+                let addresses: Vec<SocketAddr> = (0..50).map(|_| stage.free_address()).collect();
+                (stage, addresses)
+            })
+        })
+        .collect();
+    let given: Vec<_> = askers.into_iter().map(|asker| asker.join().unwrap()).collect();
+    let mut addresses: Vec<SocketAddr> = given.iter().flat_map(|(_, addresses)| addresses.clone()).collect();
+    addresses.sort();
+    addresses.dedup();
+    assert_eq!(addresses.len(), 8 * 50);
 }

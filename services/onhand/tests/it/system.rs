@@ -1,7 +1,7 @@
 //! The system as processes: one that is all of it, or one a service, on a stage of their own.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use testkit::{Backend, Stage, eventually};
 
 /// How long anything may take to come about. Starting from nothing is most of it.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 /// Seals what no supplier gave.
 pub(crate) const SECRET_KEY: &str = "8f1c0e5b7a29d3467c5e90f2b1a8d4637e0c9b5a2f6d81347b3e5a9c0d2f4168";
@@ -85,10 +85,6 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     path
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 /// Everything running, ready to be asked.
 pub(crate) struct System {
     /// stock-updater, or all of it.
@@ -118,15 +114,15 @@ impl System {
 
     pub(crate) async fn start_with(stage: Stage, wishes: Wishes) -> System {
         platform::hosting::install_tls();
-        let addresses = [free_address(), free_address(), free_address()];
+        let addresses = [stage.free_address(), stage.free_address(), stage.free_address()];
         let mut settings = stage.settings();
         settings.extend([
             ("supplier_sync.allow_private_addresses".to_owned(), "true".to_owned()),
             ("supplier_sync.secret_key".to_owned(), SECRET_KEY.to_owned()),
             ("onhand.listen".to_owned(), addresses[0].to_string()),
-            ("onhand.grpc_listen".to_owned(), free_address().to_string()),
-            ("stock_updater.grpc_listen".to_owned(), free_address().to_string()),
-            ("stock_checker.grpc_listen".to_owned(), free_address().to_string()),
+            ("onhand.grpc_listen".to_owned(), stage.free_address().to_string()),
+            ("stock_updater.grpc_listen".to_owned(), stage.free_address().to_string()),
+            ("stock_checker.grpc_listen".to_owned(), stage.free_address().to_string()),
             ("stock_updater.listen".to_owned(), addresses[0].to_string()),
             ("stock_checker.listen".to_owned(), addresses[1].to_string()),
             ("supplier_sync.listen".to_owned(), addresses[2].to_string()),

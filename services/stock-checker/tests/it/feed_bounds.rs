@@ -306,7 +306,7 @@ async fn a_feed_lasts_so_long_and_ends_with_the_process(
         other => panic!("{other:?}"),
     }
     assert!(listener.next().await.is_none());
-    assert!(began.elapsed() < Duration::from_secs(2), "the stop does not wait for it: {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(6), "the stop does not wait for it: {:?}", began.elapsed());
 }
 
 #[rstest]

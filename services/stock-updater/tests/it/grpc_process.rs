@@ -1,6 +1,5 @@
 //! The binary, started by the environment of the inventory service whose clients it serves.
 
-use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command};
 
 use reqwest::Url;
@@ -21,15 +20,11 @@ impl Drop for Process {
     }
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn db_host_and_service_port_start_it_on_postgresql() {
     let stage = Stage::new(Backend::Real).await;
     let database: Url = stage.stock_url.parse().unwrap();
-    let (http, calls) = (free_address(), free_address());
+    let (http, calls) = (stage.free_address(), stage.free_address());
     let mut command = Command::new(env!("CARGO_BIN_EXE_stock-updater"));
     command
         .env_clear()
