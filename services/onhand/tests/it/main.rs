@@ -5,8 +5,10 @@
 
 mod command_line;
 mod crash;
+mod dashboards;
 mod ears;
 mod files;
 mod main_loop;
 mod outage;
+mod promql;
 mod system;
