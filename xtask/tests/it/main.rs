@@ -4,6 +4,7 @@
 //! fail proves nothing; then one test runs it on every file there is.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cluster;
 mod edges;
 mod files;
 mod repository;
