@@ -62,6 +62,8 @@ pub(crate) fn begin() {
         Unit::Seconds,
         "When an audit, or a round of it, last came to its end."
     );
+    describe_gauge!("demand_lag_seconds", Unit::Seconds, "Since the sums of demand were last complete.");
+    describe_counter!("demand_transactions_total", "Rows of the ledger that were summed up as demand.");
     for command in Command::WORDS.into_iter().chain([TOGETHER]) {
         for outcome in [BUSY, UNAVAILABLE] {
             metrics::counter!("stock_commands_total", "command" => command, "outcome" => outcome)

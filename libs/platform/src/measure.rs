@@ -24,6 +24,7 @@ pub(crate) fn describe() {
     describe_gauge!("http_server_active_requests", "Requests and gRPC calls that are being worked on.");
     describe_gauge!("http_server_active_requests_limit", "How many may be; more are told to come back.");
     describe_counter!("cache_lookups_total", "Lookups in a layer of the cache, by what was found.");
+    describe_counter!("telemetry_spans_total", "Spans of traces, by what became of them.");
     metrics::gauge!("target_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 

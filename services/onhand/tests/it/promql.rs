@@ -43,7 +43,9 @@ pub(crate) fn metrics(expression: &str) -> BTreeSet<String> {
         };
         rest = &rest[taken.len()..];
         let is_name = !first.is_ascii_digit() && word(taken) == taken && !taken.is_empty();
-        let is_called = rest.trim_start().starts_with('(');
+        // sum(a), and also sum by (b) (a).
+        let follows = rest.trim_start();
+        let is_called = follows.starts_with('(') || ["by", "without"].contains(&word(follows));
         if is_name && !is_called && !WORDS.contains(&taken.to_lowercase().as_str()) {
             found.insert(taken.to_owned());
         }

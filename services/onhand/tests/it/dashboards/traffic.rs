@@ -16,7 +16,7 @@ use crate::system::System;
 
 const SKU: &str = "TEA-100";
 /// More than anybody has.
-const TOO_MANY: i64 = 1_000_000;
+const TOO_MANY: i64 = 100_000_000;
 
 /// Who makes it.
 pub(super) struct Traffic {
@@ -42,8 +42,8 @@ impl Traffic {
         system.post("/v1/suppliers/leafy/sync", json!({})).await;
         let item = format!("/v1/items/{SKU}");
         system.until("the catalog's item", &item, |item| item["active"].as_bool()).await;
-        system.patch(&item, json!({"reorder_point": 1_000, "reorder_quantity": 50})).await;
-        system.post(&format!("{item}/receipts"), json!({"quantity": 500})).await;
+        system.patch(&item, json!({"reorder_point": 1_000_000, "reorder_quantity": 50})).await;
+        system.post(&format!("{item}/receipts"), json!({"quantity": 500_000})).await;
         let stop = CancellationToken::new();
         let topology = Topology::standard(&system.stage.exchange, &system.stage.prefix);
         let bus = events::connect(&system.stage.bus_url, topology, stop.clone()).unwrap();
