@@ -108,7 +108,8 @@ impl Backends {
             return Ok(backends);
         }
         if may_install().await {
-            install(missing.iter().map(|kind| kind.package()), stop).await?;
+            let packages: Vec<&str> = missing.iter().map(|kind| kind.package()).collect();
+            install(&packages, stop).await?;
             for kind in missing {
                 backends.start_private(kind, "the Debian package just installed")?;
             }
@@ -159,7 +160,7 @@ pub(crate) fn from_environment(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
-/// Whether this is root on a machine with Debian's packages.
+/// Whether this is root on Debian or Ubuntu.
 pub(crate) async fn may_install() -> bool {
     let user = program("id", ["-u"]).output().await;
     user.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
@@ -167,7 +168,7 @@ pub(crate) async fn may_install() -> bool {
 }
 
 /// Installs Debian packages.
-pub(crate) async fn install(packages: impl IntoIterator<Item = &'static str>, stop: &mut Stop) -> Result<()> {
+pub(crate) async fn install(packages: &[&str], stop: &mut Stop) -> Result<()> {
     let apt = |arguments: &[&str]| {
         let mut command = program("apt-get", arguments);
         command.env("DEBIAN_FRONTEND", "noninteractive");

@@ -1,4 +1,5 @@
-//! The repository's own commands: `cargo xtask test`, `check`, `up`, `services`, `bench`.
+//! The repository's own commands: `cargo xtask test`, `check`, `deploy-check`, `up`, `services`,
+//! `bench`, `release-notes`.
 //!
 //! Reading order: [`backends`] (which PostgreSQL, Redis and RabbitMQ), [`prometheus`] (which Prometheus), [`step`] (running programs so
 //! that Ctrl-C ends all of them), then a module a command.
@@ -8,7 +9,9 @@
 mod backends;
 mod check;
 mod compose;
+mod deploy;
 mod prometheus;
+mod release;
 mod step;
 mod test;
 mod up;
@@ -49,6 +52,23 @@ enum Command {
         /// Leave the tests to `cargo xtask test`
         #[arg(long)]
         without_tests: bool,
+    },
+    /// Check what deploys Onhand: images, compose, workflows, Kubernetes, Terraform, observability
+    ///
+    /// Validators are installed into `target/deploy-tools`, by version and hash. It needs no Docker, no
+    /// cluster and no cloud, and no network once they are there.
+    DeployCheck {
+        /// Also plant faults in copies of the files, one after the other, and see that each is found
+        #[arg(long)]
+        plant: bool,
+        /// Only the check of this name
+        #[arg(long)]
+        only: Vec<String>,
+    },
+    /// Print what CHANGELOG.md says of a version
+    ReleaseNotes {
+        /// The version, with or without a `v`: a tag's name
+        version: String,
     },
     /// Run the services as separate processes on real back ends, until Ctrl-C
     Up,
@@ -115,6 +135,10 @@ async fn run(command: Command) -> Result<()> {
             check::run(&mut stop).await?;
             if without_tests { Ok(()) } else { test::run(&[], &mut stop).await }
         }
+        Command::DeployCheck { plant, only } => {
+            deploy::run(&deploy::Options { only, plant }, &mut stop).await
+        }
+        Command::ReleaseNotes { version } => release::notes(&version),
         Command::Up => up::run(&mut stop).await,
         Command::Services => services(&mut stop).await,
         Command::Bench { name, json, quick } => bench(name, json.as_deref(), quick, &mut stop).await,

@@ -32,7 +32,7 @@ impl Prometheus {
             eprintln!("Prometheus: this machine's binary");
             None
         } else if may_install().await {
-            install([PACKAGE], stop).await?;
+            install(&[PACKAGE], stop).await?;
             eprintln!("Prometheus: the Debian package just installed");
             None
         } else if Compose::is_there().await {
