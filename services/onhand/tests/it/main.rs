@@ -8,6 +8,7 @@ mod crash;
 mod dashboards;
 mod ears;
 mod files;
+mod forecasts;
 mod main_loop;
 mod outage;
 mod promql;
