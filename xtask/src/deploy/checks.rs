@@ -46,8 +46,12 @@ const OLDEST_KUBERNETES: &str = "1.30";
 const BROUGHT_KINDS: [&str; 5] =
     ["ExternalSecret", "PodMonitor", "PrometheusRule", "SecretStore", "ServiceMonitor"];
 /// What Terraform is run in.
-const ROOT_MODULES: [&str; 3] =
-    ["terraform/environments/dev", "terraform/environments/staging", "terraform/environments/prod"];
+const ROOT_MODULES: [&str; 4] = [
+    "terraform/bootstrap",
+    "terraform/environments/dev",
+    "terraform/environments/staging",
+    "terraform/environments/prod",
+];
 /// What Terraform says where it could not ask for a provider.
 const NO_PROVIDERS: &str = "Failed to query available provider packages";
 
@@ -184,7 +188,8 @@ fn terraform(site: &Site) -> Result<Plan> {
 }
 
 fn terraform_policy(site: &Site) -> Result<Plan> {
-    steps([by_policy(site, "terraform", &["--directory", "terraform"])])
+    let what = ["--config-file", "terraform/checkov.yml", "--directory", "terraform"];
+    steps([by_policy(site, "terraform", &what)])
 }
 
 #[cfg(test)]
