@@ -18,6 +18,7 @@ mod guard;
 mod http;
 mod jobs;
 pub mod keys;
+mod measure;
 mod restock;
 mod seal;
 mod sender;
@@ -121,6 +122,7 @@ pub async fn watched(
     watcher: Option<Watcher>,
 ) -> anyhow::Result<Service> {
     platform::hosting::install_tls();
+    measure::begin();
     let settings: Settings = config.section("supplier_sync")?;
     settings.check()?;
     let sealer = sealer(&settings)?;

@@ -173,7 +173,7 @@ pub(crate) const FAULTS: [Fault; 29] = [
         name: "an unknown metric in a panel",
         check: "dashboards",
         edits: &[Replace {
-            file: "observability/grafana/dashboards/onhand.json",
+            file: "observability/grafana/dashboards/write-path.json",
             words: "rate(stock_commands_total",
             by: "rate(stock_comands_total",
         }],
@@ -183,7 +183,7 @@ pub(crate) const FAULTS: [Fault; 29] = [
         name: "a panel without a query",
         check: "dashboards",
         edits: &[Replace {
-            file: "observability/grafana/dashboards/onhand.json",
+            file: "observability/grafana/dashboards/write-path.json",
             words: "\"expr\"",
             by: "\"exp\"",
         }],
@@ -278,13 +278,13 @@ pub(crate) const FAULTS: [Fault; 29] = [
     Fault {
         name: "a database for everybody, not encrypted",
         check: "terraform-policy",
-        edits: &[Append { file: "terraform/modules/planted/main.tf", text: OPEN_DATABASE }],
+        edits: &[Append { file: "terraform/modules/database/planted.tf", text: OPEN_DATABASE }],
         named: "CKV_AWS_16",
     },
     Fault {
         name: "a network without limits",
         check: "terraform-policy",
-        edits: &[Append { file: "terraform/modules/planted/main.tf", text: OPEN_NETWORK }],
+        edits: &[Append { file: "terraform/modules/network/planted.tf", text: OPEN_NETWORK }],
         named: "CKV_AWS_24",
     },
 ];

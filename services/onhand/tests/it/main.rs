@@ -5,11 +5,13 @@
 
 mod command_line;
 mod crash;
+mod dashboards;
 mod ears;
 mod files;
 mod forecasts;
 mod main_loop;
 mod outage;
+mod promql;
 mod restocking;
 mod system;
 mod traces;

@@ -196,6 +196,15 @@ impl System {
         &self.updater_url
     }
 
+    /// Each service, and where it is; all are at one place where one process is all of them.
+    pub(crate) fn services(&self) -> [(&'static str, &str); 3] {
+        [
+            ("stock-updater", &self.updater_url),
+            ("stock-checker", &self.checker_url),
+            ("supplier-sync", &self.suppliers_url),
+        ]
+    }
+
     /// Where stock-updater, or all of it, is called.
     pub(crate) fn calls_url(&self) -> &str {
         &self.calls_url
