@@ -29,7 +29,7 @@ COPY . .
 # The caches keep crates and what was compiled of them between builds, outside of any layer.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --locked --profile "${PROFILE}" --workspace --exclude bench --exclude xtask --bins && \
+    cargo build --locked --profile "${PROFILE}" --workspace --bins && \
     made="target/$(test "${PROFILE}" = dev && echo debug || echo "${PROFILE}")" && \
     install -D --target-directory=/out \
       "${made}/onhand" "${made}/stock-checker" "${made}/stock-updater" "${made}/supplier-sync"
