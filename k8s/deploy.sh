@@ -35,7 +35,7 @@ once() {
 }
 
 echo "== settings, secrets, and who may talk to whom"
-apply --selector='onhand/step notin (databases,migrate,serve)'
+apply --selector='onhand/step notin (databases,broker,migrate,serve)'
 if grep -q '^kind: ExternalSecret' "$work/all.yaml"; then
   kubectl wait externalsecret --all --for=condition=Ready --timeout="${SECRETS_WITHIN}s"
 fi
@@ -44,6 +44,10 @@ for back_end in $(kubectl get statefulset --output=name); do
 done
 echo "== databases"
 once databases "$DATABASES_WITHIN"
+if grep -q '^    onhand/step: broker' "$work/all.yaml"; then
+  echo "== broker"
+  once broker "$DATABASES_WITHIN"
+fi
 echo "== migrate"
 once migrate "$MIGRATED_WITHIN"
 echo "== services"
