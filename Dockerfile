@@ -21,9 +21,7 @@ ARG PROFILE=release
 ENV RUSTUP_TOOLCHAIN=${RUST} \
     CARGO_INCREMENTAL=0 \
     CARGO_PROFILE_RELEASE_DEBUG=false \
-    CARGO_PROFILE_RELEASE_STRIP=debuginfo \
-    CARGO_PROFILE_DEV_DEBUG=false \
-    CARGO_PROFILE_DEV_STRIP=debuginfo
+    CARGO_PROFILE_RELEASE_STRIP=debuginfo
 WORKDIR /src
 COPY . .
 # The caches keep crates and what was compiled of them between builds, outside of any layer.
