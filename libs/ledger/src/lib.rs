@@ -11,6 +11,7 @@ pub mod audit;
 mod history;
 mod instant;
 pub mod locations;
+mod measure;
 mod migrations;
 mod reader;
 pub mod rebuild;

@@ -3,11 +3,14 @@
 //! Reading order: [`main`] → `system` (which services) → `demo` (what they do together).
 
 mod audit;
+mod backtest;
 mod demo;
 mod export;
+mod history;
 mod import;
 mod rebuild;
 mod remote;
+mod simulate;
 mod supplier;
 mod system;
 
@@ -71,6 +74,10 @@ enum Command {
         #[command(flatten)]
         server: Server,
     },
+    /// Show how wrong the forecasts would have been, beside naive ones: of generated series, a file's, or an item's sales.
+    Backtest(backtest::Options),
+    /// Replay a history against restock policies: how often something was missing, what lay there, what it cost.
+    Simulate(simulate::Options),
     /// Run a simulated supplier with a small catalog, to try restocking against.
     Supplier {
         /// Where it listens.
@@ -107,6 +114,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate => system::migrate(&config()?).await,
             Command::Import { what, file, server } => import::run(what, file, server).await,
             Command::Export { what, file, server } => export::run(what, file, server).await,
+            Command::Backtest(options) => backtest::run(&config()?, options).await,
+            Command::Simulate(options) => simulate::run(&config()?, options).await,
             Command::Supplier { listen } => supplier::run(listen).await,
         }
     })

@@ -173,7 +173,7 @@ pub(crate) const FAULTS: [Fault; 33] = [
         name: "an unknown metric in a panel",
         check: "dashboards",
         edits: &[Replace {
-            file: "observability/grafana/dashboards/overview.json",
+            file: "observability/grafana/dashboards/write-path.json",
             words: "rate(stock_commands_total",
             by: "rate(stock_comands_total",
         }],
@@ -183,7 +183,7 @@ pub(crate) const FAULTS: [Fault; 33] = [
         name: "a panel without a query",
         check: "dashboards",
         edits: &[Replace {
-            file: "observability/grafana/dashboards/overview.json",
+            file: "observability/grafana/dashboards/write-path.json",
             words: "\"expr\"",
             by: "\"exp\"",
         }],

@@ -4,6 +4,9 @@ use forecast::generated::{DAYS, Kind, series};
 
 use crate::{day, of};
 
+/// Two of each kind, for one may be luck.
+const SEEDS: [u64; 2] = [1, 2];
+
 /// The part of the seasonal naive forecast's error that is well below it.
 const WELL: f64 = 0.95;
 
@@ -27,11 +30,11 @@ fn told(kind: Kind, seed: u64) -> Backtest {
 
 #[test]
 fn where_there_is_structure_it_is_better_than_the_naive_and_elsewhere_no_worse() {
-    for kind in Kind::ALL {
-        let tested = told(kind, 1);
+    for (kind, seed) in Kind::ALL.into_iter().flat_map(|kind| SEEDS.map(|seed| (kind, seed))) {
+        let tested = told(kind, seed);
         let (ours, naive, seasonal) = (tested.ours, tested.naive, tested.seasonal_naive);
         if kind.has_structure() {
-            assert!(ours.rmse < WELL * seasonal.rmse && ours.rmse < naive.rmse, "{tested:?}");
+            assert!(ours.rmse < WELL * seasonal.rmse && ours.rmse < NO_LOSS * naive.rmse, "{tested:?}");
         } else {
             assert!(
                 ours.rmse < NO_LOSS * seasonal.rmse && ours.mase < seasonal.mase.map(|mase| NO_LOSS * mase)

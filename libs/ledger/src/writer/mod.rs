@@ -39,6 +39,7 @@ use batch::Job;
 use lane::{Lane, Shared};
 use memory::Strays;
 
+use crate::measure;
 use crate::request::{Answer, Request, Together, Unanswered};
 
 /// The `source` of every event that a change of stock is told with.
@@ -73,6 +74,7 @@ impl Writer {
         config: &WriterConfig,
         wake: &Arc<Notify>,
     ) -> (Writer, Vec<Task>) {
+        measure::begin();
         let locations = Arc::new(AtomicU64::new(0));
         let lanes = config.lanes.max(1);
         let strays = Strays::new(lanes);
@@ -114,7 +116,7 @@ impl Writer {
         key: Option<String>,
     ) -> Result<Together, Unanswered> {
         let (lane, job, answer) = self.joint_job(requests, key);
-        told("together", self.queue(lane, job, answer).await)
+        told(measure::TOGETHER, self.queue(lane, job, answer).await)
     }
 
     /// The same, but waits for room in the queue, as [`Writer::submit_patiently`] does.
@@ -124,7 +126,7 @@ impl Writer {
         key: Option<String>,
     ) -> Result<Together, Unanswered> {
         let (lane, job, answer) = self.joint_job(requests, key);
-        told("together", self.queue_patiently(lane, job, answer).await)
+        told(measure::TOGETHER, self.queue_patiently(lane, job, answer).await)
     }
 
     async fn queue(&self, lane: usize, job: Job, answer: Answered) -> Result<Together, Unanswered> {
@@ -205,12 +207,15 @@ fn told(word: &'static str, answer: Result<Together, Unanswered>) -> Result<Toge
     let outcome = match &answer {
         Ok(Together { replayed: true, .. }) => "replayed",
         Ok(Together { outcome: Ok(_), .. }) => "accepted",
-        Ok(Together { outcome: Err(_), .. }) => "refused",
+        Ok(Together { outcome: Err(stopped), .. }) => {
+            measure::refused(&stopped.refusal);
+            "refused"
+        }
         Err(Unanswered::KeyReused) => "key_reused",
-        Err(Unanswered::Busy) => "busy",
-        Err(Unanswered::Unavailable) => "unavailable",
+        Err(Unanswered::Busy) => measure::BUSY,
+        Err(Unanswered::Unavailable) => measure::UNAVAILABLE,
         Err(Unanswered::Stopping) => "stopping",
     };
-    metrics::counter!("stock_commands_total", "command" => word, "outcome" => outcome).increment(1);
+    measure::answered(word, outcome);
     answer
 }

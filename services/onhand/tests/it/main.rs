@@ -5,8 +5,11 @@
 
 mod command_line;
 mod crash;
+mod dashboards;
 mod ears;
 mod files;
+mod forecasts;
 mod main_loop;
 mod outage;
+mod promql;
 mod system;

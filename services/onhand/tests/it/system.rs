@@ -105,6 +105,8 @@ pub(crate) struct Wishes {
     pub(crate) updater_bus: Option<String>,
     /// The bus as everybody is to reach it.
     pub(crate) bus: Option<String>,
+    /// Keys of the configuration, over what a test has anyway.
+    pub(crate) settings: Vec<(&'static str, String)>,
 }
 
 impl System {
@@ -130,6 +132,7 @@ impl System {
         if let Some(bus) = wishes.bus {
             settings.push(("bus.url".to_owned(), bus));
         }
+        settings.extend(wishes.settings.into_iter().map(|(key, value)| (key.to_owned(), value)));
         let environment = |bus: Option<String>| -> Vec<(String, String)> {
             let mut settings = settings.clone();
             settings.extend(bus.map(|bus| ("bus.url".to_owned(), bus)));
@@ -171,6 +174,15 @@ impl System {
     /// Where stock-updater is, or all of it.
     pub(crate) fn url(&self) -> &str {
         &self.updater_url
+    }
+
+    /// Each service, and where it is; all are at one place where one process is all of them.
+    pub(crate) fn services(&self) -> [(&'static str, &str); 3] {
+        [
+            ("stock-updater", &self.updater_url),
+            ("stock-checker", &self.checker_url),
+            ("supplier-sync", &self.suppliers_url),
+        ]
     }
 
     /// Which service answers a path.
