@@ -24,8 +24,8 @@ resource "aws_kms_alias" "this" {
 
 data "aws_iam_policy_document" "key" {
   #checkov:skip=CKV_AWS_109:a key's policy speaks of this key alone, and the account's own has to keep a hand on it
-  #checkov:skip=CKV_AWS_111:as above
-  #checkov:skip=CKV_AWS_356:as above
+  #checkov:skip=CKV_AWS_111:a key's policy speaks of this key alone
+  #checkov:skip=CKV_AWS_356:a key's policy speaks of this key alone
   statement {
     actions   = ["kms:*"]
     resources = ["*"]

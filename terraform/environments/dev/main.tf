@@ -23,8 +23,10 @@ module "onhand" {
   cache_node_type = "cache.t4g.micro"
   cache_nodes     = 1
 
-  broker_instance = "mq.t3.micro"
-  broker_cluster  = false
+  # The cheapest that there is; 4.x is not to be had so small.
+  rabbitmq_version = "3.13"
+  broker_instance  = "mq.t3.micro"
+  broker_cluster   = false
   # RabbitMQ's limit is two fifths of what a node has.
   broker_memory_limit_bytes = 300 * pow(1024, 2)
 

@@ -20,11 +20,12 @@ module "onhand" {
   max_connections     = 600
   backup_days         = 14
 
-  cache_node_type = "cache.m7g.large"
+  cache_node_type = "cache.t4g.medium"
   cache_nodes     = 2
 
-  broker_instance = "mq.m5.large"
-  broker_cluster  = true
+  rabbitmq_version = "4.2"
+  broker_instance  = "mq.m7g.large"
+  broker_cluster   = true
   # RabbitMQ's limit is two fifths of what a node has.
   broker_memory_limit_bytes = 2.5 * pow(1024, 3)
 
@@ -32,7 +33,7 @@ module "onhand" {
   protected        = true
   log_days         = 365
   alarm_emails     = var.alarm_emails
-  monthly_dollars  = "3000"
+  monthly_dollars  = "2500"
 }
 
 output "cluster" {

@@ -23,10 +23,11 @@ module "onhand" {
   cache_node_type = "cache.t4g.small"
   cache_nodes     = 2
 
-  broker_instance = "mq.m5.large"
-  broker_cluster  = true
+  rabbitmq_version = "4.2"
+  broker_instance  = "mq.m7g.medium"
+  broker_cluster   = true
   # RabbitMQ's limit is two fifths of what a node has.
-  broker_memory_limit_bytes = 2.5 * pow(1024, 3)
+  broker_memory_limit_bytes = 1.2 * pow(1024, 3)
 
   password_version = var.password_version
   protected        = false

@@ -31,7 +31,8 @@ resource "terraform_data" "password" {
 }
 
 resource "aws_mq_broker" "this" {
-  #checkov:skip=CKV_AWS_48:audit logs are ActiveMQ's; RabbitMQ has the general one
+  #checkov:skip=CKV_AWS_48:audit logs are of ActiveMQ alone, and RabbitMQ has the general one
+  #checkov:skip=CKV_AWS_209:for RabbitMQ there is no key but the one that AWS owns
   broker_name        = var.name
   engine_type        = "RabbitMQ"
   engine_version     = var.rabbitmq_version
@@ -45,10 +46,6 @@ resource "aws_mq_broker" "this" {
   user {
     username = "administrator"
     password = terraform_data.password.output
-  }
-  encryption_options {
-    use_aws_owned_key = false
-    kms_key_id        = var.key_arn
   }
   logs { general = true }
 

@@ -32,8 +32,3 @@ variable "cluster" {
   description = "Three nodes instead of one."
   type        = bool
 }
-
-variable "key_arn" {
-  description = "The KMS key of everything at rest."
-  type        = string
-}

@@ -70,7 +70,7 @@ resource "aws_eks_addon" "first" {
   dynamic "pod_identity_association" {
     for_each = each.key == "vpc-cni" ? [1] : []
     content {
-      service_account = "aws-node"
+      service_account = local.pods.network.account
       role_arn        = aws_iam_role.pods["network"].arn
     }
   }
@@ -88,7 +88,7 @@ resource "aws_eks_addon" "then" {
   dynamic "pod_identity_association" {
     for_each = each.key == "aws-ebs-csi-driver" ? [1] : []
     content {
-      service_account = "ebs-csi-controller-sa"
+      service_account = local.pods.volumes.account
       role_arn        = aws_iam_role.pods["volumes"].arn
     }
   }

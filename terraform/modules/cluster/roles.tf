@@ -28,31 +28,50 @@ resource "aws_iam_role" "machine" {
 
 # To join, and to pull images. Not the network plug-in's rights, which are its own.
 resource "aws_iam_role_policy_attachment" "machine" {
-  for_each   = toset(["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"])
+  for_each   = toset(["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"])
   role       = aws_iam_role.machine.name
   policy_arn = "arn:aws:iam::aws:policy/${each.value}"
 }
 
-# Roles of service accounts. The trust holds for this cluster alone.
+# Roles of service accounts: whose each is.
+locals {
+  pods = {
+    network    = { namespace = "kube-system", account = "aws-node" }
+    volumes    = { namespace = "kube-system", account = "ebs-csi-controller-sa" }
+    autoscaler = { namespace = "kube-system", account = "cluster-autoscaler" }
+    secrets    = { namespace = "external-secrets", account = "external-secrets" }
+  }
+}
+
+# The trust holds for that service account of this cluster alone, whatever an association says.
 data "aws_iam_policy_document" "pods_trust" {
+  for_each = local.pods
   statement {
     actions = ["sts:AssumeRole", "sts:TagSession"]
     principals {
       type        = "Service"
       identifiers = ["pods.eks.amazonaws.com"]
     }
-    condition {
-      test     = "ArnEquals"
-      variable = "aws:SourceArn"
-      values   = ["arn:aws:eks:${var.region}:${var.account}:cluster/${var.name}"]
+    dynamic "condition" {
+      for_each = {
+        "aws:SourceAccount"                         = var.account
+        "aws:RequestTag/eks-cluster-name"           = var.name
+        "aws:RequestTag/kubernetes-namespace"       = each.value.namespace
+        "aws:RequestTag/kubernetes-service-account" = each.value.account
+      }
+      content {
+        test     = "StringEquals"
+        variable = condition.key
+        values   = [condition.value]
+      }
     }
   }
 }
 
 resource "aws_iam_role" "pods" {
-  for_each           = toset(["network", "volumes", "autoscaler", "secrets"])
-  name               = "${var.name}-${each.value}"
-  assume_role_policy = data.aws_iam_policy_document.pods_trust.json
+  for_each           = local.pods
+  name               = "${var.name}-${each.key}"
+  assume_role_policy = data.aws_iam_policy_document.pods_trust[each.key].json
 }
 
 resource "aws_iam_role_policy_attachment" "pods" {
@@ -120,11 +139,9 @@ resource "aws_iam_role_policy" "secrets" {
   policy = data.aws_iam_policy_document.secrets.json
 }
 
+# Those of add-ons are with the add-ons.
 resource "aws_eks_pod_identity_association" "this" {
-  for_each = {
-    autoscaler = { namespace = "kube-system", account = "cluster-autoscaler" }
-    secrets    = { namespace = "external-secrets", account = "external-secrets" }
-  }
+  for_each        = { for name, pod in local.pods : name => pod if contains(["autoscaler", "secrets"], name) }
   cluster_name    = aws_eks_cluster.this.name
   namespace       = each.value.namespace
   service_account = each.value.account

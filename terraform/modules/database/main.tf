@@ -28,10 +28,14 @@ resource "aws_db_parameter_group" "this" {
   description = "What differs from RDS's defaults"
   lifecycle { create_before_destroy = true }
 
+  # Nobody comes in without TLS.
+  parameter {
+    name  = "rds.force_ssl"
+    value = "1"
+  }
   dynamic "parameter" {
     for_each = {
-      # Nobody comes in without TLS, nor with a password that is kept as MD5.
-      "rds.force_ssl"                     = "1"
+      # Nor with a password that is kept as MD5.
       "rds.accepted_password_auth_method" = "scram"
       "password_encryption"               = "scram-sha-256"
       # For sessions by hand. Services set their own, which are shorter, and migrations none.
@@ -60,9 +64,9 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
-  #checkov:skip=CKV_AWS_157:a standby costs as much again; var.standby is on in prod
+  #checkov:skip=CKV_AWS_157:a standby costs as much again, and var.standby is on in prod
   #checkov:skip=CKV_AWS_161:services have passwords of their own, over TLS alone; nobody would use IAM's
-  #checkov:skip=CKV_AWS_293:var.protected; dev has to be destroyable
+  #checkov:skip=CKV_AWS_293:var.protected is on in prod, and dev has to be destroyable
   identifier     = var.name
   engine         = "postgres"
   engine_version = var.postgres_version
@@ -75,9 +79,9 @@ resource "aws_db_instance" "this" {
   kms_key_id            = var.key_arn
 
   username = "administrator"
-  # In Secrets Manager, made and changed by RDS: neither in the state nor in anybody's hands.
-  manage_master_user_password   = true
-  master_user_secret_kms_key_id = var.key_arn
+  # What the vault says; in no state. RDS would make and change one by itself, but then it makes no copies.
+  password_wo         = var.administrator_password
+  password_wo_version = var.password_version
 
   multi_az               = var.standby
   db_subnet_group_name   = aws_db_subnet_group.this.name
@@ -110,7 +114,7 @@ resource "aws_db_instance" "this" {
 # Behind by milliseconds, as a rule: stock-checker reads from it, and asks the original when it must.
 resource "aws_db_instance" "reader" {
   #checkov:skip=CKV_AWS_157:a copy has no standby; without it stock-checker is not ready, and it is made again
-  #checkov:skip=CKV_AWS_161:as above
+  #checkov:skip=CKV_AWS_161:services have passwords of their own, over TLS alone
   #checkov:skip=CKV_AWS_293:it holds nothing that the original does not
   count               = var.replica ? 1 : 0
   identifier          = "${var.name}-reader"

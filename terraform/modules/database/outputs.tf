@@ -11,8 +11,3 @@ output "identifiers" {
   description = "All instances, for alarms."
   value       = concat([aws_db_instance.this.identifier], aws_db_instance.reader[*].identifier)
 }
-
-output "administrator_secret_arn" {
-  description = "Where RDS keeps the administrator's password."
-  value       = aws_db_instance.this.master_user_secret[0].secret_arn
-}

@@ -62,3 +62,15 @@ variable "key_arn" {
   description = "The KMS key of everything at rest."
   type        = string
 }
+
+variable "administrator_password" {
+  description = "Looked up in the vault, and forgotten."
+  type        = string
+  sensitive   = true
+  ephemeral   = true
+}
+
+variable "password_version" {
+  description = "Another one makes RDS take the password again."
+  type        = number
+}

@@ -33,12 +33,9 @@ module "cluster" {
   admin_ranges       = var.admin_ranges
   machine_types      = var.machine_types
   machines           = var.machines
-  secret_arns = [
-    "arn:aws:secretsmanager:${local.region}:${local.account}:secret:onhand/${var.environment}/*",
-    module.database.administrator_secret_arn,
-  ]
-  key_arn  = aws_kms_key.this.arn
-  log_days = var.log_days
+  secret_arns        = ["arn:aws:secretsmanager:${local.region}:${local.account}:secret:onhand/${var.environment}/*"]
+  key_arn            = aws_kms_key.this.arn
+  log_days           = var.log_days
 }
 
 module "database" {
@@ -54,6 +51,8 @@ module "database" {
   replica                  = var.database_replica
   backup_days              = var.backup_days
   protected                = var.protected
+  administrator_password   = jsondecode(ephemeral.aws_secretsmanager_secret_version.administrator.secret_string).password
+  password_version         = var.password_version
   log_days                 = var.log_days
   key_arn                  = aws_kms_key.this.arn
 }
@@ -78,7 +77,6 @@ module "broker" {
   rabbitmq_version         = var.rabbitmq_version
   instance                 = var.broker_instance
   cluster                  = var.broker_cluster
-  key_arn                  = aws_kms_key.this.arn
 }
 
 module "alarms" {

@@ -22,6 +22,5 @@ output "environment" {
       region: ${local.region}
       vpc_range: ${module.network.range}
       registry: ${local.account}.dkr.ecr.${local.region}.amazonaws.com
-      administrator: ${module.database.administrator_secret_arn}
   YAML
 }

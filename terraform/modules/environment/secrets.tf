@@ -15,7 +15,10 @@ locals {
 
 resource "aws_secretsmanager_secret" "this" {
   #checkov:skip=CKV2_AWS_57:a password has to change in the back end too, at the same time: see docs/OPERATIONS.md
-  for_each    = toset(concat(keys(local.roles), ["broker-administrator", "cache", "sealing"]))
+  for_each = toset([
+    "broker", "broker-administrator", "cache", "database-administrator", "database-checker", "database-stock",
+    "database-suppliers", "sealing",
+  ])
   name        = "onhand/${var.environment}/${each.value}"
   description = "See terraform/modules/environment/secrets.tf"
   kms_key_id  = aws_kms_key.this.arn
@@ -37,6 +40,27 @@ resource "aws_secretsmanager_secret_version" "role" {
     password = ephemeral.aws_secretsmanager_random_password.role[each.key].random_password
   }))
   secret_string_wo_version = var.password_version
+}
+
+# The database's administrator, who is the Job `databases`. By itself, since RDS has to be told it.
+ephemeral "aws_secretsmanager_random_password" "administrator" {
+  password_length     = 40
+  exclude_punctuation = true
+}
+
+resource "aws_secretsmanager_secret_version" "administrator" {
+  secret_id = aws_secretsmanager_secret.this["database-administrator"].id
+  secret_string_wo = jsonencode({
+    username = "administrator"
+    password = ephemeral.aws_secretsmanager_random_password.administrator.random_password
+  })
+  secret_string_wo_version = var.password_version
+}
+
+# What was kept is what RDS is told, also when an apply was cut off between the two.
+ephemeral "aws_secretsmanager_secret_version" "administrator" {
+  secret_id  = aws_secretsmanager_secret_version.administrator.secret_id
+  version_id = aws_secretsmanager_secret_version.administrator.version_id
 }
 
 # 64 hex digits, made once. To change it is more than to write another: docs/OPERATIONS.md.
@@ -64,7 +88,9 @@ resource "aws_secretsmanager_secret_version" "cache" {
 resource "aws_secretsmanager_secret_version" "broker_administrator" {
   secret_id = aws_secretsmanager_secret.this["broker-administrator"].id
   secret_string = jsonencode({
-    username = "administrator", host = module.broker.host, password = module.broker.password
+    username      = "administrator"
+    password      = module.broker.password
+    next_password = ""
   })
   # Changed by hand, in RabbitMQ and here.
   lifecycle { ignore_changes = [secret_string] }

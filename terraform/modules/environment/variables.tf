@@ -95,9 +95,8 @@ variable "cache_nodes" {
 }
 
 variable "rabbitmq_version" {
-  description = "As Amazon MQ offers them."
+  description = "As Amazon MQ offers them: 3.13, or a 4.x, which runs on mq.m7g alone."
   type        = string
-  default     = "3.13"
 }
 
 variable "broker_instance" {
@@ -116,7 +115,7 @@ variable "broker_memory_limit_bytes" {
 }
 
 variable "password_version" {
-  description = "One more makes new passwords for the services' roles; then run the Jobs: docs/OPERATIONS.md."
+  description = "One more makes new passwords for the services and the database's administrator; then run the Jobs: docs/OPERATIONS.md."
   type        = number
   default     = 1
 }

@@ -56,10 +56,10 @@ const BROUGHT_KINDS: [&str; 5] =
     ["ExternalSecret", "PodMonitor", "PrometheusRule", "SecretStore", "ServiceMonitor"];
 /// What Terraform is run in.
 const ROOT_MODULES: [&str; 4] = [
+    "terraform/bootstrap",
     "terraform/environments/dev",
     "terraform/environments/staging",
     "terraform/environments/prod",
-    "terraform/bootstrap",
 ];
 /// What Terraform says where it could not ask for a provider.
 const NO_PROVIDERS: &str = "Failed to query available provider packages";
@@ -205,11 +205,8 @@ fn terraform(site: &Site) -> Result<Plan> {
 }
 
 fn terraform_policy(site: &Site) -> Result<Plan> {
-    steps([by_policy(
-        site,
-        "terraform",
-        &["--config-file", "terraform/checkov.yml", "--directory", "terraform"],
-    )])
+    let what = ["--config-file", "terraform/checkov.yml", "--directory", "terraform"];
+    steps([by_policy(site, "terraform", &what)])
 }
 
 #[cfg(test)]
