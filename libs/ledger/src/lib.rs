@@ -8,6 +8,7 @@
 //! here knows HTTP, gRPC or a message broker.
 
 pub mod audit;
+pub mod demand;
 mod history;
 mod instant;
 pub mod locations;
@@ -24,6 +25,7 @@ mod time;
 mod writer;
 
 pub use migrations::Migrator;
+pub use reader::{AbcPage, AbcQuery, Ranked};
 pub use reader::{After, ItemFilter, ItemQuery, Listed, Listing, Order, Place, Range, SortKey};
 pub use reader::{Called, Kept, KeptAt, KeptFilter, Page, Standing};
 pub use reader::{Change, FeedPage, Folds, Position};
@@ -33,6 +35,7 @@ pub use reader::{
     LevelView, Moment, PastError, Pile, PlaceView, Question, ReadError, Reader, Resolutions, Resolved,
     SnapshotUnits, TransactionFilter, TransactionPage, TransactionView, TransferView,
 };
+pub use reader::{Demand, DemandDay, Demands};
 pub use request::{
     Answer, By, Done, HeldLine, HoldAfter, ItemAfter, Outcome, RESTOCK_SCOPE, Reference, Request,
     ShippedAfter, Stopped, Together, TransferAfter, Unanswered,

@@ -4,7 +4,9 @@
 //! pauses inside a transaction, and notices a dead peer. SQLite is durable: a commit that was answered
 //! survives a power cut. A transaction that writes starts with [`begin`].
 
-use std::path::Path;
+mod alone;
+
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::hosting::Check;
+
+pub use alone::{Alone, alone};
 
 /// Keeps concurrent starts from migrating one database at once. Any number will do that no other
 /// program on the database picks.
@@ -50,6 +54,9 @@ pub enum Error {
     /// The folder of the SQLite file could not be made.
     #[error("the database's folder: {0}")]
     Folder(#[from] std::io::Error),
+    /// There is no such SQLite file.
+    #[error("there is no database at {}: run this where the data is, or say where it is", .0.display())]
+    Missing(PathBuf),
     /// It did not answer as it should.
     #[error(transparent)]
     Sqlx(#[from] sqlx::Error),
@@ -73,6 +80,18 @@ pub async fn connect(url: &str, config: &DbConfig) -> Result<DatabaseConnection,
             .await?;
         Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
     }
+}
+
+/// As [`connect`], but makes no SQLite file where there is none.
+pub async fn connect_existing(url: &str, config: &DbConfig) -> Result<DatabaseConnection, Error> {
+    if url.starts_with("sqlite:") {
+        let options = SqliteConnectOptions::from_str(url).map_err(|error| Error::Url(error.to_string()))?;
+        let file = options.get_filename();
+        if !url.contains("memory") && !file.exists() {
+            return Err(Error::Missing(std::path::absolute(file)?));
+        }
+    }
+    connect(url, config).await
 }
 
 /// How to connect to PostgreSQL, for those who own their connections.

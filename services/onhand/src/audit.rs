@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use ledger::audit::{Difference, Report};
 use platform::config::Config;
-use platform::db;
+
+use crate::system;
 
 pub(crate) async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
-    let url = config.text("stock_updater.database_url")?;
-    let db = db::connect(&url, &config.section("database")?).await.context("stock_updater.database_url")?;
+    let db = system::stock(config).await?;
     let report = ledger::audit::audit(&db)
         .await
         .context("the stock database cannot be read: `onhand migrate` brings it up to date")?;

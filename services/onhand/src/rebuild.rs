@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use anyhow::Context;
 use ledger::rebuild::{How, Rebuilt, SETTLED};
 use platform::config::Config;
-use platform::db;
+
+use crate::system;
 
 /// How many items lie between two lines of progress.
 const PROGRESS: u64 = 10_000;
 
 pub(crate) async fn run(config: &Config, dry_run: bool) -> anyhow::Result<ExitCode> {
-    let url = config.text("stock_updater.database_url")?;
-    let db = db::connect(&url, &config.section("database")?).await.context("stock_updater.database_url")?;
+    let db = system::stock(config).await?;
     let mut told = 0;
     let how = How { dry_run, settled: SETTLED };
     let rebuilt = ledger::rebuild::rebuild(&db, how, |rebuilt| {

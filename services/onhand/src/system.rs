@@ -3,9 +3,12 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context;
 use events::{Bus, Topology};
 use platform::config::Config;
+use platform::db;
 use platform::hosting::{Process, Service};
+use sea_orm::DatabaseConnection;
 use tokio_util::sync::CancellationToken;
 
 const GRPC_LISTEN: &str = "onhand.grpc_listen";
@@ -18,6 +21,11 @@ pub(crate) fn process() -> Process {
         name: "onhand",
         listen_key: "onhand.listen",
         grpc_listen_key: Some(GRPC_LISTEN),
+        database_keys: &[
+            "stock_updater.database_url",
+            "stock_checker.database_url",
+            "supplier_sync.database_url",
+        ],
         aliases: stock_updater::aliases(databases, GRPC_LISTEN),
     }
 }
@@ -45,6 +53,13 @@ pub(crate) async fn services(config: &Config) -> anyhow::Result<Vec<Service>> {
         stock_checker::service(config, Arc::clone(&bus)).await?,
         supplier_sync::service(config, bus).await?,
     ])
+}
+
+/// The stock database, for a command that looks after one that is there.
+pub(crate) async fn stock(config: &Config) -> anyhow::Result<DatabaseConnection> {
+    let key = "stock_updater.database_url";
+    let database = config.section("database")?;
+    db::connect_existing(&config.text(key)?, &database).await.with_context(|| format!("`{key}`"))
 }
 
 /// Brings the databases up to date.

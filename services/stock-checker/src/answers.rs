@@ -4,8 +4,10 @@
 //! numbers; times are in UTC.
 
 mod availability;
+mod forecast;
 mod history;
 mod overview;
+mod reports;
 
 use chrono::{DateTime, Utc};
 use ledger::{ItemView, LevelView, Listed, Standing};
@@ -14,8 +16,19 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub(crate) use availability::{Availability, LineAvailability, Reason};
+pub(crate) use forecast::{ItemForecast, ItemSuggestion, SuggestionPage, Units};
 pub(crate) use history::{NumberExplained, Transaction, TransactionPage, Transfer};
 pub(crate) use overview::StockOverview;
+pub(crate) use reports::{AbcItem, AbcReport, DeadItem, DeadStockReport, TurnoverItem, TurnoverReport};
+
+/// Digits behind the point of what is not counted but reckoned: enough for any use, and no noise.
+const DIGITS: i32 = 4;
+
+/// A figure as it is told.
+fn rounded(figure: f64) -> f64 {
+    let scale = 10_f64.powi(DIGITS);
+    (figure * scale).round() / scale
+}
 
 /// An item with its levels; totals are over all locations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -41,6 +41,15 @@ pub(crate) enum Error {
     /// The database has enough to do.
     #[error("too many questions are waiting for the database")]
     Busy,
+    /// Nothing of the item ever was there, or nothing of it is summed up yet.
+    #[error("nothing is known yet of what the item sells there")]
+    NoDemand,
+    /// So many forecasts are being made and waited for that one more would only wait.
+    #[error("too many forecasts are waiting to be computed")]
+    Forecasts,
+    /// Something of ours ended that should not have.
+    #[error("{0} could not be made")]
+    Failed(&'static str),
     /// The database did not answer, or its answer makes no sense.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -107,6 +116,10 @@ impl From<&Error> for Problem {
                 Problem::new(StatusCode::NOT_FOUND, "location-unknown", "There is no such location")
                     .detail(error.to_string())
             }
+            Error::NoDemand => {
+                Problem::new(StatusCode::NOT_FOUND, "demand-unknown", "There is nothing to forecast from")
+                    .detail(error.to_string())
+            }
             Error::TransferUnknown(_) => {
                 Problem::new(StatusCode::NOT_FOUND, "transfer-unknown", "There is no such transfer")
                     .detail(error.to_string())
@@ -119,7 +132,7 @@ impl From<&Error> for Problem {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title).detail(error.to_string())
             }
             Error::Past(error) => past(error),
-            Error::Busy => Problem::unavailable(error.to_string()),
+            Error::Busy | Error::Forecasts => Problem::unavailable(error.to_string()),
             Error::Read(ReadError::Ambiguous(_)) => {
                 Problem::new(StatusCode::CONFLICT, "item-ambiguous", "The name stands for several items")
                     .detail(error.to_string())
@@ -128,7 +141,7 @@ impl From<&Error> for Problem {
                 tracing::error!(%error, "the database failed a question");
                 Problem::unavailable("the database did not answer as it should")
             }
-            Error::Read(ReadError::Row(_)) | Error::Answer(_) => {
+            Error::Read(ReadError::Row(_)) | Error::Answer(_) | Error::Failed(_) => {
                 tracing::error!(%error, "a question failed");
                 Problem::internal()
             }

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`service`] (what it is made of) → `answers` (the shapes) → `levels` (an item and its levels,
 //! cached) → `unknown` (names that stand for nothing) → `consumers` (what keeps the cache fresh) → `projection` →
-//! `overview` → `availability` (of many lines) → `feed` (changes, live) → `prices` → `database` → `http`, `grpc`.
+//! `overview` → `availability` (of many lines) → `feed` (changes, live) → `prices` → `forecasts` → `reports` → `database`
+//! → `http`, `grpc`.
 //!
 //! **Invariants.** Nothing here changes stock, and no table is created: the database may be a read replica. The
 //! cache may vanish at any time: it costs speed, never a right answer. A read with `min_version` is never answered
@@ -10,10 +11,12 @@
 
 mod answers;
 mod availability;
+mod brief;
 mod consumers;
 mod database;
 mod error;
 mod feed;
+mod forecasts;
 mod grpc;
 mod http;
 mod levels;
@@ -21,6 +24,7 @@ mod measure;
 mod overview;
 mod prices;
 mod projection;
+mod reports;
 mod settings;
 mod unknown;
 
@@ -37,10 +41,12 @@ use platform::{cache, db, lock};
 use crate::consumers::{BINDINGS, Consumer, QUEUE, Replica};
 use crate::database::Database;
 use crate::feed::Feeds;
+use crate::forecasts::Forecasts;
 use crate::levels::{Levels, Sources};
 use crate::overview::Overviews;
 use crate::prices::Prices;
 use crate::projection::Projection;
+use crate::reports::Reports;
 use crate::settings::Settings;
 
 /// The service's name, in logs and traces.
@@ -54,6 +60,8 @@ pub(crate) struct Parts {
     pub(crate) database: Database,
     pub(crate) levels: Arc<Levels>,
     pub(crate) overviews: Overviews,
+    pub(crate) forecasts: Forecasts,
+    pub(crate) reports: Reports,
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) prices: Prices,
 }
@@ -98,6 +106,10 @@ pub async fn service_with(config: &Config, bus: Arc<dyn Bus>, layers: Layers) ->
     let sources = Sources { database: database.clone(), primary, layers, lock };
     let levels = Arc::new(Levels::new(sources, &settings));
     let overviews = Overviews::new(database.clone(), &settings);
+    let forecast: forecasts::Settings = config.section("forecast")?;
+    forecast.check()?;
+    let forecasts = Forecasts::new(database.clone(), forecast);
+    let reports = Reports::new(database.clone(), &settings);
     // Not the bus: without it questions are answered, and a cached item grows no older than `cache_ttl_ms`. Nor the
     // primary: what can be answered without it is.
     let checks = vec![database.check()];
@@ -106,7 +118,7 @@ pub async fn service_with(config: &Config, bus: Arc<dyn Bus>, layers: Layers) ->
     feed.check()?;
     let (feeds, asked) = Feeds::new(database.clone(), feed);
     tasks.extend(feed::tasks(&feeds, asked, &bus));
-    let app = App(Arc::new(Parts { database, levels, overviews, feeds, prices }));
+    let app = App(Arc::new(Parts { database, levels, overviews, forecasts, reports, feeds, prices }));
     let grpc = Some(grpc::calls(app.clone()));
     Ok(Service { name: NAME, routes: http::routes(app), grpc, tasks, checks })
 }

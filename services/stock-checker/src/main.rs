@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         name: "stock-checker",
         listen_key: "stock_checker.listen",
         grpc_listen_key: Some("stock_checker.grpc_listen"),
+        database_keys: &["stock_checker.database_url"],
         aliases: vec![],
     };
     platform::hosting::main(process, async |config| {

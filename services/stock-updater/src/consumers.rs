@@ -8,6 +8,7 @@
 //! What can never succeed (nothing of the kind, not enough, garbage) is parked with the reason. What cannot be
 //! done now, because the database is away, waits.
 
+mod lead_times;
 mod products;
 
 use async_trait::async_trait;
@@ -120,8 +121,14 @@ impl App {
                 self.product_changed(&event, &event.identity(Some(&message.id))).await
             }
             _ => match Envelope::parse(&message.body).map_err(hopeless)?.event {
-                Event::RestockOrdered(order) => self.expect(&order).await,
-                Event::RestockReceived(order) => self.arrived(&order).await,
+                Event::RestockOrdered(order) => {
+                    self.expect(&order).await?;
+                    self.note_ordered(&order).await
+                }
+                Event::RestockReceived(order) => {
+                    self.arrived(&order).await?;
+                    self.note_received(&order).await
+                }
                 Event::RestockFailed(order) => self.called_off(&order).await,
                 Event::SupplierCatalogUpdated(catalog) => self.catalog_updated(&catalog).await,
                 other => Err(hopeless(format!("{} is nothing that changes stock", other.kind()))),

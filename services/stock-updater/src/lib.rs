@@ -50,6 +50,7 @@ struct Settings {
     idempotency_keep_h: i64,
     sweeper: bool,
     audit_period_s: u64,
+    demand_period_s: u64,
 }
 
 /// What handlers and consumers work with.
@@ -97,6 +98,7 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
     let relay = Relay::new(NAME, db.clone(), Arc::clone(&bus), wake);
     tasks.push(Task::new("stock outbox", move |stop| relay.run(stop)));
     tasks.push(consumer(app.clone(), bus));
+    tasks.push(ledger::demand::task(db.clone(), Duration::from_secs(settings.demand_period_s.max(1))));
     tasks.push(audit_task(db.clone(), Duration::from_secs(settings.audit_period_s.max(1))));
     // Not the bus: without it commands go on, and their events wait.
     let checks = vec![db::check(&db)];

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         name: "stock-updater",
         listen_key: "stock_updater.listen",
         grpc_listen_key: Some(GRPC_LISTEN),
+        database_keys: &["stock_updater.database_url"],
         aliases: stock_updater::aliases(vec!["stock_updater.database_url"], GRPC_LISTEN),
     };
     platform::hosting::main(process, async |config| {

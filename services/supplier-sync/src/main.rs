@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         name: "supplier-sync",
         listen_key: "supplier_sync.listen",
         grpc_listen_key: None,
+        database_keys: &["supplier_sync.database_url"],
         aliases: vec![],
     };
     platform::hosting::main(process, async |config| {

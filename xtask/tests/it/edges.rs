@@ -13,7 +13,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("testkit", &[]),
     ("ledger", &["domain", "events", "platform"]),
     ("stock-updater", &["domain", "events", "ledger", "platform", "proto"]),
-    ("stock-checker", &["domain", "events", "ledger", "platform", "proto"]),
+    ("stock-checker", &["domain", "events", "forecast", "ledger", "platform", "proto"]),
     ("supplier-sync", &["domain", "events", "platform"]),
     (
         "onhand",

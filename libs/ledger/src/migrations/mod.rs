@@ -3,6 +3,7 @@
 mod m20261121_000001_stock;
 mod m20261121_000002_stock_in_full;
 mod m20261125_000003_lists;
+mod m20261130_000004_demand;
 
 use sea_orm_migration::prelude::*;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_stock::Migration),
             Box::new(m20261121_000002_stock_in_full::Migration),
             Box::new(m20261125_000003_lists::Migration),
+            Box::new(m20261130_000004_demand::Migration),
         ]
     }
 }

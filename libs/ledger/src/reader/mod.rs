@@ -3,6 +3,8 @@
 //! **Invariants.** A hold whose time is up is never counted as reserved, recorded or not. A caller that is bound
 //! to an owner sees only that owner's items: the owner is in every `WHERE`.
 
+mod abc;
+mod demand;
 mod explain;
 mod export;
 mod feed;
@@ -25,6 +27,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+pub use abc::{AbcPage, AbcQuery, Ranked};
+pub use demand::{Demand, DemandDay, Demands};
 pub use explain::{Earlier, Explanation, HeldUnits, Pile, Question, SnapshotUnits};
 pub use export::{ItemRecord, LevelRecord};
 pub use feed::{Change, FeedPage, Folds, Position};
@@ -48,7 +52,7 @@ use crate::{instant, locations};
 /// Answers questions from one database, which may be a read replica. Cheap to clone.
 #[derive(Clone)]
 pub struct Reader {
-    db: DatabaseConnection,
+    pub(crate) db: DatabaseConnection,
     names: names::Names,
 }
 

@@ -1,9 +1,10 @@
-//! Items, levels, holds, transfers and snapshots, made again from the ledger alone.
+//! Items, levels, holds, transfers, snapshots and demand, made again from the ledger alone.
 //!
 //! Reading order: [`rebuild`] (a few items at a time, locked) → `told` (what an item's ledger comes to, as rows) →
 //! `tables` (those rows) → `settle` (what differs is written). **Invariants.** Only rows that differ are written. What
 //! the ledger does not know is removed. It may run while stock changes: what a command computed from a row that was
-//! wrong can still be written after the row was mended, so items that were mended are looked at once more.
+//! wrong can still be written after the row was mended, so items that were mended are looked at once more. Demand is
+//! compared as far as it was summed; at the end all of it is.
 
 mod settle;
 mod tables;
@@ -18,6 +19,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use crate::demand::Sums;
 use crate::history::HistoryError;
 use told::Told;
 
@@ -128,6 +130,9 @@ pub async fn rebuild(
         mended = once_more;
         progress(&rebuilt);
     }
+    if !how.dry_run {
+        Sums::new(db.clone()).catch_up().await?;
+    }
     Ok(rebuilt)
 }
 
@@ -136,7 +141,9 @@ const STRAYS: &str = "
 SELECT id FROM (SELECT inventory_item_id AS id FROM inventory_transactions
     UNION SELECT inventory_item_id FROM inventory_reservations
     UNION SELECT inventory_item_id FROM inventory_transfers
-    UNION SELECT inventory_item_id FROM inventory_snapshots) AS known
+    UNION SELECT inventory_item_id FROM inventory_snapshots
+    UNION SELECT inventory_item_id FROM demand_progress
+    UNION SELECT inventory_item_id FROM demand_days) AS known
 WHERE NOT EXISTS (SELECT 1 FROM inventory_items i WHERE i.id = known.id) ORDER BY id";
 
 async fn ids(db: &DatabaseConnection, sql: &str, values: Vec<Value>) -> Result<Vec<Uuid>, DbErr> {
@@ -200,9 +207,15 @@ async fn lock(transaction: &DatabaseTransaction, ids: &[Uuid]) -> Result<(), DbE
     }
     let list: Vec<String> = (1..=ids.len()).map(|number| format!("${number}")).collect();
     let list = list.join(", ");
-    let sql = format!("SELECT id FROM inventory_items WHERE id IN ({list}) ORDER BY id FOR NO KEY UPDATE");
-    let values = ids.iter().map(|id| Value::from(*id));
-    transaction.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    let items = format!("SELECT id FROM inventory_items WHERE id IN ({list}) ORDER BY id FOR NO KEY UPDATE");
+    let sums = format!(
+        "SELECT version FROM demand_progress WHERE inventory_item_id IN ({list})
+         ORDER BY inventory_item_id FOR UPDATE"
+    );
+    for sql in [items, sums] {
+        let values = ids.iter().map(|id| Value::from(*id));
+        transaction.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    }
     Ok(())
 }
 

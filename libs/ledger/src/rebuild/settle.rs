@@ -1,10 +1,13 @@
 //! What is stored, made the same as what the ledger tells.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, Value};
 
 use super::Rebuilt;
 use super::tables::{ItemRow, Projected};
 use super::told::Told;
+use crate::demand::{self, days::DayRow};
 
 /// Writes what differs of an item, and says whether anything did.
 pub(super) async fn settle(
@@ -24,6 +27,7 @@ pub(super) async fn settle(
     settling.table(item.holds()).await?;
     settling.table(item.transfers()).await?;
     settling.table(item.snapshots()).await?;
+    settling.demand().await?;
     if gone {
         settling.table(Vec::<ItemRow>::new()).await?;
     }
@@ -73,6 +77,38 @@ impl Settling<'_> {
             self.run(&delete::<T>(), values).await?;
         }
         Ok(())
+    }
+
+    /// What differs of what was sold is thrown away, for all of the item's is summed again then.
+    async fn demand(&mut self) -> Result<(), DbErr> {
+        let key = |row: &DayRow| (row.warehouse_id, row.day);
+        let is = demand::rows(self.db, self.item.id()).await?;
+        let mut is: BTreeMap<_, DayRow> = is.into_iter().map(|row| (key(&row), row)).collect();
+        let told = self.item.demand.rows();
+        let mut wrong: Vec<_> =
+            told.filter(|row| is.remove(&key(row)).as_ref() != Some(*row)).map(key).collect();
+        let (written, removed) = (wrong.len() as u64, is.len() as u64);
+        wrong.extend(is.into_keys());
+        let ahead = demand::progress(self.db, self.item.id()).await? > self.item.demand.version;
+        if wrong.is_empty() && !ahead {
+            return Ok(());
+        }
+        self.changed = true;
+        let count = self.rebuilt.tables.entry(DayRow::TABLE).or_default();
+        count.written += written;
+        count.removed += removed;
+        for (location, day) in wrong {
+            self.rebuilt.name(DayRow::TABLE, self.item, format!("{location} {day}"));
+        }
+        let id = || vec![Value::from(self.item.id())];
+        self.run("DELETE FROM demand_days WHERE inventory_item_id = $1", id()).await?;
+        match self.item.item() {
+            // Whoever is summing it up finds that it is not where it was.
+            Some(_) => {
+                self.run("UPDATE demand_progress SET version = 0 WHERE inventory_item_id = $1", id()).await
+            }
+            None => self.run("DELETE FROM demand_progress WHERE inventory_item_id = $1", id()).await,
+        }
     }
 
     fn key<T: Projected>(&self, row: &T) -> String {

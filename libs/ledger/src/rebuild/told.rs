@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::tables::{HoldRow, ItemRow, LevelRow, SnapshotRow, TransferRow};
+use crate::demand::{self, days::Days};
 use crate::history::{self, HistoryError, Past, Row, Until};
 use crate::snapshot::Snapshot;
 
@@ -16,6 +17,8 @@ pub(super) struct Told {
     past: Past,
     /// How many rows it was told by.
     pub(super) rows: u64,
+    /// What it sold, as far as that is summed up.
+    pub(super) demand: Days,
     notes: Notes,
 }
 
@@ -58,7 +61,7 @@ struct Kept {
 impl Told {
     /// An item of which nothing was told yet.
     pub(super) fn none(id: Uuid) -> Told {
-        Told { id, past: Past::none(ItemId(id)), rows: 0, notes: Notes::default() }
+        Told { id, past: Past::none(ItemId(id)), rows: 0, demand: Days::none(id), notes: Notes::default() }
     }
 
     pub(super) fn id(&self) -> Uuid {
@@ -82,7 +85,11 @@ impl Told {
         if self.past.version() < last {
             return Err(HistoryError::Row(format!("version {} is missing", self.past.version() + 1)));
         }
-        Ok(())
+        let summed = demand::progress(db, self.id).await?.min(last);
+        if self.demand.version > summed {
+            self.demand = Days::none(self.id);
+        }
+        demand::tell(db, self.id, &mut self.demand, summed).await
     }
 
     /// Its row; none when the ledger does not know the item.

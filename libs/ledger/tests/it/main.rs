@@ -5,6 +5,7 @@
 mod append_only;
 mod auditing;
 mod books;
+mod demand;
 mod faults;
 mod histories;
 mod idempotency;

@@ -1,9 +1,11 @@
 //! The verifier: from an `Authorization` header to a caller, or to a refusal.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::http::{HeaderMap, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode, header};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
@@ -95,7 +97,10 @@ impl Verifier {
     /// Who sent a request with these headers at `now`: 401 when nobody can tell, 503 when the keys are out of reach.
     pub async fn authenticate(&self, headers: &HeaderMap, now: Instant) -> Result<Caller, Problem> {
         match &self.0 {
-            None => Ok(Caller { actor: "anonymous".to_owned(), role: Role::Admin, owner: None }),
+            None => {
+                refuse_strangers(headers)?;
+                Ok(Caller { actor: "anonymous".to_owned(), role: Role::Admin, owner: None })
+            }
             Some(tokens) => tokens.verify(bearer(headers)?, now).await,
         }
     }
@@ -119,6 +124,33 @@ impl Tokens {
             .claims;
         caller(claims)
     }
+}
+
+/// Without authentication everybody on this machine is an administrator, its browser too: 403 for a request that a page
+/// of another site sent (`Origin`), or that reached us by another site's name (`Host`; DNS rebinding).
+fn refuse_strangers(headers: &HeaderMap) -> Result<(), Problem> {
+    let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    let origin = headers.get(header::ORIGIN).map(|origin| {
+        // A page without an origin of its own says `null`.
+        let origin = origin.to_str().unwrap_or_default();
+        origin.split_once("://").map_or("", |(_, host)| host)
+    });
+    if [host, origin].into_iter().flatten().all(is_loopback) {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::FORBIDDEN, "foreign-origin", "The request came by way of another site")
+        .detail(
+            "authentication is off, so only requests to localhost and from its own pages are taken: \
+         ask by that name, or set `auth.mode`",
+        ))
+}
+
+/// Whether a host, with or without its port, can only be this machine.
+fn is_loopback(authority: &str) -> bool {
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let host = authority.host().trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {

@@ -29,7 +29,7 @@ pub use serve::{Listeners, serve};
 pub use stopping::Stopping;
 
 use crate::config::{Alias, Config};
-use crate::telemetry;
+use crate::{db, telemetry};
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -92,6 +92,8 @@ pub struct Process {
     pub listen_key: &'static str,
     /// The key with its address for gRPC: `stock_updater.grpc_listen`.
     pub grpc_listen_key: Option<&'static str>,
+    /// The keys with the URLs of its databases. On SQLite it is alone on them.
+    pub database_keys: &'static [&'static str],
     /// Variables by other names that set keys of ours.
     pub aliases: Vec<Alias>,
 }
@@ -152,6 +154,7 @@ async fn live(
     };
     let listeners = Listeners { http, grpc };
     serve::refuse_strangers(&listeners, config)?;
+    let _alone = db::alone(config, process.database_keys)?;
     let services = tokio::select! {
         services = build(config.clone()) => services?,
         () = stop.cancelled() => return Ok(()),

@@ -106,7 +106,16 @@ pub fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Problem> {
     if let Some(at) = find_nul(body) {
         return Err(malformed(format!("byte {at}: NUL is not allowed in a text")));
     }
-    serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| malformed(explained::<T>(body, &error)))
+}
+
+/// What is wrong, after the place where it is: `lines[0].quantity: …`. Read once more for that, which only a refusal costs.
+fn explained<'de, T: Deserialize<'de>>(body: &'de [u8], error: &serde_json::Error) -> String {
+    let mut again = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, T>(&mut again) {
+        Err(placed) if placed.path().iter().next().is_some() => format!("{}: {error}", placed.path()),
+        _ => error.to_string(),
+    }
 }
 
 /// 400: a body, or a part of it, that is not what it should be.

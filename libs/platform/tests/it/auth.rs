@@ -229,3 +229,32 @@ fn a_configuration_that_will_not_do_names_its_key(#[case] key: &str, #[case] set
     let Err(error) = Verifier::new(&config.section("auth").unwrap()) else { panic!("{settings:?}") };
     assert!(error.to_string().starts_with(&format!("configuration key `{key}`")), "{error}");
 }
+
+#[rstest]
+#[case::plain(&[("host", "127.0.0.1:8080")], true)]
+#[case::by_name(&[("host", "LOCALHOST:8080")], true)]
+#[case::version_six(&[("host", "[::1]:8080")], true)]
+#[case::from_its_own_pages(&[("host", "localhost:8080"), ("origin", "http://localhost:8080")], true)]
+#[case::nothing_said(&[], true)]
+#[case::from_another_site(&[("host", "127.0.0.1:8080"), ("origin", "https://evil.test")], false)]
+#[case::from_nowhere(&[("host", "127.0.0.1:8080"), ("origin", "null")], false)]
+#[case::rebound_name(&[("host", "evil.test:8080")], false)]
+#[case::a_name_that_only_begins_so(&[("host", "localhost.evil.test")], false)]
+#[case::an_address_in_a_name(&[("origin", "http://127.0.0.1.evil.test")], false)]
+#[tokio::test]
+async fn without_authentication_only_this_machine_s_own_names_are_answered(
+    #[case] sent: &[(&'static str, &str)],
+    #[case] answered: bool,
+) {
+    let verifier = Verifier::new(&defaults().section("auth").unwrap()).unwrap();
+    let headers =
+        sent.iter().map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap()));
+    let outcome = verifier.authenticate(&headers.collect(), Instant::now()).await;
+    assert_eq!(
+        outcome.map(|caller| caller.role).map_err(|problem| problem.status()),
+        match answered {
+            true => Ok(Role::Admin),
+            false => Err(StatusCode::FORBIDDEN),
+        }
+    );
+}

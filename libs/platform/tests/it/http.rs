@@ -43,7 +43,7 @@ async fn running() -> Running {
 #[case::truncated(r#"{"name":"a""#, "EOF")]
 #[case::empty("", "EOF")]
 #[case::depth(&format!("{{\"name\":{}", "[".repeat(500)), "line 1")]
-#[case::text_for_a_number(r#"{"name":"a","count":"5"}"#, "invalid type: string")]
+#[case::text_for_a_number(r#"{"name":"a","count":"5"}"#, "count: invalid type: string")]
 #[case::fraction(r#"{"name":"a","count":1.5}"#, "floating point")]
 #[case::exponent(r#"{"name":"a","count":1e3}"#, "floating point")]
 #[case::too_large(r#"{"name":"a","count":9223372036854775808}"#, "invalid value")]

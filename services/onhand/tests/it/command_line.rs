@@ -79,6 +79,7 @@ async fn a_database_that_is_named_in_parts_is_the_one_that_is_used() {
 #[tokio::test]
 async fn an_audit_without_tables_says_what_to_do() {
     let stage = Stage::new(Backend::Embedded).await;
+    std::fs::write(stage.folder.join("stock.db"), "").unwrap();
     let output = onhand(&stage, &["audit"]);
     assert!(!output.status.success());
     assert!(said(&output).contains("onhand migrate"), "{}", said(&output));
@@ -119,4 +120,36 @@ async fn a_bad_setting_is_refused_at_start_and_named() {
         let said = said(&output);
         assert!(!output.status.success() && said.contains(key), "{variable}={value}: {said}");
     }
+}
+
+#[tokio::test]
+async fn commands_that_look_after_data_make_none_where_there_is_none() {
+    let stage = Stage::new(Backend::Embedded).await;
+    for command in ["audit", "rebuild"] {
+        let output = onhand(&stage, &[command]);
+        assert!(!output.status.success());
+        let told = said(&output);
+        assert!(told.contains("there is no database at") && told.contains("stock.db"), "{told}");
+        assert!(!stage.folder.join("stock.db").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_the_same_files_is_refused_and_says_why() {
+    let system = System::start(Backend::Embedded).await;
+    let listen = ["ONHAND__ONHAND__LISTEN", "ONHAND__ONHAND__GRPC_LISTEN"]
+        .map(|key| (key, system.stage.free_address().to_string()));
+    let settings = system.stage.settings().into_iter();
+    let environment =
+        settings.map(|(key, value)| (format!("ONHAND__{}", key.replace('.', "__").to_uppercase()), value));
+    let mut second = Command::new(binary("onhand"));
+    second.env_clear().envs(environment).envs(listen).current_dir(&system.stage.folder);
+    let output = second.output().unwrap();
+    assert!(!output.status.success());
+    let told = said(&output);
+    assert!(told.contains("another process works on") && told.contains("stock.db"), "{told}");
+    // Given free by the kernel, whatever way the first ends.
+    let mut system = system;
+    system.updater.kill();
+    system.restart_updater().await;
 }

@@ -6,12 +6,14 @@
 mod availability;
 mod compat;
 pub(crate) mod feed;
+mod forecast;
 mod history;
 mod items;
 mod lists;
 mod page;
 pub(crate) mod parameters;
 mod prices;
+mod reports;
 mod transactions;
 
 use axum::extract::FromRequestParts;
@@ -33,6 +35,8 @@ pub(crate) fn routes(app: App) -> OpenApiRouter {
         .merge(history::routes())
         .merge(feed::routes())
         .merge(prices::routes())
+        .merge(forecast::routes())
+        .merge(reports::routes())
         .merge(compat::routes())
         .with_state(app)
 }

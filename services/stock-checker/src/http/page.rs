@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use chrono::DateTime;
 use domain::Sku;
-use ledger::{After, ItemFilter, ItemQuery, Listing, Order, Place, SortKey};
+use ledger::{After, ItemFilter, ItemQuery, Listed, Listing, Order, Place, SortKey};
 use platform::problem::Problem;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -16,9 +16,13 @@ use crate::error::Error;
 /// The most that a list answers at once.
 const MAX_LIMIT: u64 = 500;
 /// Enough to tell one place in one list of a caller's from another.
-const PRINT_BYTES: usize = 8;
+pub(super) const PRINT_BYTES: usize = 8;
 /// A page for somebody who did not say how much.
 const DEFAULT_LIMIT: u64 = 100;
+
+/// Items that are looked at for a page of those that are chosen, and how many of them at once.
+const LOOKED: u64 = 1_000;
+const BATCH: u64 = 100;
 
 /// A page of one list.
 pub(super) struct Page {
@@ -52,6 +56,41 @@ impl Page {
         let Listing { items, next } = app.database.items(query).await?;
         let next_cursor = next.map(|next| write_cursor(self.list, &end(&next, query)));
         Ok(ItemPage { items: items.into_iter().map(ListedItem::from).collect(), next_cursor })
+    }
+}
+
+impl Page {
+    /// What `choose` makes of items in the order of their SKUs, as many as the page has, and the cursor if there may be
+    /// more: so many items are looked at and no more, so a page may be short.
+    pub(super) async fn chosen<T, F>(
+        self,
+        app: &App,
+        choose: impl Fn(Vec<Listed>) -> F,
+    ) -> Result<(Vec<T>, Option<String>), Error>
+    where
+        F: Future<Output = Result<Vec<Option<T>>, Error>>,
+    {
+        let Some(asked) = self.query else { return Ok((vec![], None)) };
+        let wanted = usize::try_from(asked.limit).unwrap_or(usize::MAX);
+        let mut query = ItemQuery { limit: BATCH, ..asked };
+        let (mut chosen, mut looked) = (Vec::new(), 0);
+        loop {
+            let Listing { items, next } = app.database.items(&query).await?;
+            let skus: Vec<String> = items.iter().map(|item| item.sku.clone()).collect();
+            looked += BATCH;
+            for (sku, one) in skus.iter().zip(choose(items).await?) {
+                chosen.extend(one);
+                if chosen.len() == wanted && (next.is_some() || Some(sku) != skus.last()) {
+                    let after = After { place: Place::Sku, sku: sku.clone() };
+                    return Ok((chosen, Some(write_cursor(self.list, &end(&after, &query)))));
+                }
+            }
+            let Some(next) = next else { return Ok((chosen, None)) };
+            if looked >= LOOKED {
+                return Ok((chosen, Some(write_cursor(self.list, &end(&next, &query)))));
+            }
+            query.after = Some(next);
+        }
     }
 }
 

@@ -115,6 +115,28 @@ pub(super) fn range(
     }
 }
 
+/// A whole number of days, or so many when none is given.
+pub(super) fn days(days: Option<u32>, most: u32, default: u32) -> Result<u32, Problem> {
+    match days.unwrap_or(default) {
+        days if (1..=most).contains(&days) => Ok(days),
+        days => Err(invalid("days", format!("must be 1 to {most}, not {days}"))),
+    }
+}
+
+/// A number that is no whole one, within bounds. What is no number is in none.
+pub(super) fn number(
+    name: &'static str,
+    number: Option<f64>,
+    range: std::ops::RangeInclusive<f64>,
+) -> Result<Option<f64>, Problem> {
+    match number {
+        Some(number) if !range.contains(&number) => {
+            Err(invalid(name, format!("must be {} to {}, not {number}", range.start(), range.end())))
+        }
+        number => Ok(number),
+    }
+}
+
 /// A text that says something.
 pub(super) fn text(name: &'static str, text: Option<String>) -> Result<Option<String>, Problem> {
     match text {

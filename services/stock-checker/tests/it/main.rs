@@ -10,6 +10,7 @@ mod compat;
 mod feed;
 mod feed_bounds;
 mod feed_order;
+mod forecast;
 mod fresh;
 mod grpc;
 mod history;

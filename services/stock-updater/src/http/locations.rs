@@ -152,6 +152,10 @@ impl App {
         let scope = scope(caller, key, "POST /v1/locations", &body)?;
         let code = body.code.take().filter(|code| code.as_str().len() <= MAX_CODE);
         let code = code.ok_or_else(|| invalid("a new location has a code of 1 to 50 characters"))?;
+        // Where a location is named, an id is one: such a code would take over another's references.
+        if Uuid::parse_str(code.as_str()).is_ok() {
+            return Err(invalid("a location's code cannot have the form of an id").into());
+        }
         let patch = body.patch()?;
         let created = idempotency::once(&self.db, scope, async |tx| {
             let id = LocationId(Uuid::now_v7());

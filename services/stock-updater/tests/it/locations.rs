@@ -51,6 +51,8 @@ async fn a_location_is_opened_once_per_key_and_code(
     assert_eq!((first.status, &first.text), (second.status, &second.text));
     assert_eq!(second.headers["idempotent-replayed"], "true");
     shop.post("/v1/locations", json!({"code": "front"})).await.is_problem(409, "location-code-taken");
+    let main = shop.get("/v1/locations/main").await.is(200)["id"].clone();
+    shop.post("/v1/locations", json!({"code": main})).await.is_problem(422, "location-invalid");
     shop.post_keyed("k", "/v1/locations", json!({"code": "back"}))
         .await
         .is_problem(422, "idempotency-key-reused");

@@ -8,6 +8,7 @@ mod callers;
 mod compat;
 mod counting;
 mod delta;
+mod demand;
 mod events;
 mod files;
 mod grpc_bad_input;
