@@ -1,7 +1,7 @@
 //! The repository's own commands: `cargo xtask test`, `check`, `deploy-check`, `up`, `services`,
 //! `bench`, `release-notes`.
 //!
-//! Reading order: [`backends`] (which PostgreSQL, Redis and RabbitMQ), [`step`] (running programs so
+//! Reading order: [`backends`] (which PostgreSQL, Redis and RabbitMQ), [`prometheus`] (which Prometheus), [`step`] (running programs so
 //! that Ctrl-C ends all of them), then a module a command.
 //!
 //! **Invariant**: whatever way a command ends, every server and service it started ends with it.
@@ -10,6 +10,7 @@ mod backends;
 mod check;
 mod compose;
 mod deploy;
+mod prometheus;
 mod release;
 mod step;
 mod test;
@@ -39,7 +40,8 @@ enum Command {
     ///
     /// PostgreSQL, Redis and RabbitMQ are those of `DATABASE_URL`, `REDIS_URL` and `AMQP_URL`; else
     /// private throw-away instances of this machine's binaries; else of Debian packages, installed when
-    /// run as root; else containers by `docker compose`. It says which it chose.
+    /// run as root; else containers by `docker compose`. It says which it chose. Prometheus, which the dashboards are
+    /// tested with, is found the same way.
     Test {
         /// Handed to the test runner: names of tests, or its options
         #[arg(last = true)]

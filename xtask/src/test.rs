@@ -4,13 +4,15 @@ use anyhow::Result;
 use tokio::process::Command;
 
 use crate::backends::Backends;
+use crate::prometheus::Prometheus;
 use crate::step::{self, Stop, cargo};
 
 /// Builds what end-to-end tests start, then runs the tests; with a filter, only those it names.
 pub(crate) async fn run(filter: &[String], stop: &mut Stop) -> Result<()> {
     let backends = Backends::start(stop).await?;
+    let prometheus = Prometheus::find(stop).await?;
     let on_backends = |mut command: Command| {
-        command.envs(backends.variables());
+        command.envs(backends.variables()).envs(prometheus.path());
         command
     };
     step::run(cargo(["build", "--workspace", "--bins"]), stop).await?;

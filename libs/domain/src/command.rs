@@ -333,6 +333,27 @@ impl Command {
         }
     }
 
+    /// Every [`Command::word`].
+    pub const WORDS: [&str; 17] = [
+        "create_item",
+        "update_item",
+        "expect",
+        "unexpect",
+        "receive",
+        "return",
+        "adjust",
+        "move",
+        "stocktake",
+        "ship",
+        "receive_transfer",
+        "lose_transfer",
+        "reserve",
+        "extend",
+        "confirm",
+        "cancel",
+        "expire",
+    ];
+
     /// The word for it in metrics, ledger rows and events.
     pub fn word(&self) -> &'static str {
         match self {

@@ -221,4 +221,41 @@ impl Refusal {
             Refusal::LocationUnknown { .. } | Refusal::NoLocation | Refusal::LocationInactive { .. }
         )
     }
+
+    /// The word for it in metrics: the same as its tag when it is written down.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Refusal::NoLines => "no_lines",
+            Refusal::TooManyLines { .. } => "too_many_lines",
+            Refusal::DurationOutOfRange { .. } => "duration_out_of_range",
+            Refusal::ReorderOutOfRange { .. } => "reorder_out_of_range",
+            Refusal::CountOutOfRange { .. } => "count_out_of_range",
+            Refusal::MoveToItself => "move_to_itself",
+            Refusal::TransferToItself => "transfer_to_itself",
+            Refusal::ItemUnknown => "item_unknown",
+            Refusal::VersionStale { .. } => "version_stale",
+            Refusal::VersionUnknown { .. } => "version_unknown",
+            Refusal::SkuTaken { .. } => "sku_taken",
+            Refusal::ProductTaken { .. } => "product_taken",
+            Refusal::LocationUnknown { .. } => "location_unknown",
+            Refusal::NoLocation => "no_location",
+            Refusal::LocationInactive { .. } => "location_inactive",
+            Refusal::ItemInactive { .. } => "item_inactive",
+            Refusal::HoldUnknown { .. } => "hold_unknown",
+            Refusal::HoldTaken { .. } => "hold_taken",
+            Refusal::HoldExpired { .. } => "hold_expired",
+            Refusal::HoldCancelled { .. } => "hold_cancelled",
+            Refusal::HoldConfirmed { .. } => "hold_confirmed",
+            Refusal::HoldStillBinds { .. } => "hold_still_binds",
+            Refusal::HoldLineUnknown { .. } => "hold_line_unknown",
+            Refusal::PartTooLarge { .. } => "part_too_large",
+            Refusal::TransferUnknown { .. } => "transfer_unknown",
+            Refusal::TransferTaken { .. } => "transfer_taken",
+            Refusal::TransferLineUnknown { .. } => "transfer_line_unknown",
+            Refusal::TransferExceeded { .. } => "transfer_exceeded",
+            Refusal::NotEnough { .. } => "not_enough",
+            Refusal::CountHeld { .. } => "count_held",
+            Refusal::TooMuch { .. } => "too_much",
+        }
+    }
 }

@@ -173,7 +173,7 @@ impl Consumer {
             Outcome::Park(_) => "parked",
             Outcome::Abandon => "abandoned",
         };
-        measure::consumed(&self.queue, delivery.message.kind(), name, began.elapsed());
+        measure::consumed(&self.queue, &delivery.message, name, began.elapsed());
         outcome
     }
 

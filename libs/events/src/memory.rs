@@ -143,6 +143,7 @@ impl MemoryBus {
                 parked.pop_front();
             }
             parked.push_back(Parked { message: message.clone(), reason });
+            measure::dead_letters(queue, u32::try_from(parked.len()).unwrap_or(u32::MAX));
         }
     }
 
@@ -194,6 +195,7 @@ impl Bus for MemoryBus {
             handler.resumed().await;
         }
         let mut hands = Hands::new(System::Memory, subscription.name(), Arc::clone(&handler), Retries::Here);
+        measure::consuming(&self.topology, &subscription);
         measure::connected(subscription.name(), true);
         loop {
             tokio::select! {
@@ -203,6 +205,7 @@ impl Bus for MemoryBus {
                     if listener.as_ref().is_some_and(|listener| listener.missed.swap(false, Ordering::AcqRel)) {
                         handler.resumed().await;
                     }
+                    measure::waiting(subscription.name(), u32::try_from(work.len()).unwrap_or(u32::MAX));
                     hands.take(Delivery { message, redelivered: false, attempt: 1 }, done);
                 }
             }

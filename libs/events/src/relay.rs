@@ -35,6 +35,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// How often the outbox is measured: counting rows is not free.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
 
+/// Parcels that are counted at most: after a long outage of the broker nobody needs to know it more exactly.
+const MEASURED_MAX: u64 = 100_000;
+
 /// Publishes the rows of one outbox. On PostgreSQL any number of replicas may run; on SQLite one.
 pub struct Relay {
     name: &'static str,
@@ -62,6 +65,7 @@ impl Relay {
 
     /// Publishes until `stop` fires; the round that is under way is finished. What is left stays in the outbox.
     pub async fn run(self, stop: CancellationToken) {
+        measure::relaying(self.name);
         let mut backoff = Backoff::up_to(BACKOFF_MAX);
         let mut held = false;
         let mut measured: Option<Instant> = None;
@@ -138,8 +142,9 @@ impl Relay {
         for parcel in parcels {
             match Parcel::unpack(&parcel.packed) {
                 Ok(some) => {
+                    let made = some.first().and_then(measure::made_at);
                     messages.extend(some);
-                    ends.push((parcel.seq, messages.len()));
+                    ends.push((parcel.seq, messages.len(), made));
                 }
                 Err(damaged) => held = Some(format!("outbox row {} is damaged: {damaged}", parcel.seq)),
             }
@@ -150,9 +155,12 @@ impl Relay {
             results.extend(self.bus.publish(messages.by_ref().take(IN_FLIGHT_MAX).collect()).await);
         }
         let (mut taken, mut start) = (vec![], 0);
-        for (seq, end) in ends {
+        for (seq, end, made) in ends {
             match results[start..end].iter().find_map(|result| result.as_ref().err()) {
-                None => taken.push(seq),
+                None => {
+                    measure::left_outbox(self.name, made);
+                    taken.push(seq);
+                }
                 Some(error) => held = Some(error.to_string()),
             }
             start = end;
@@ -167,7 +175,8 @@ impl Relay {
             _ => "(julianday('now') - julianday(min(created_at))) * 86400.0",
         };
         let sql = format!(
-            "SELECT CAST(coalesce(sum(messages), 0) AS bigint) AS pending, {oldest} AS oldest FROM outbox"
+            "SELECT CAST(coalesce(sum(messages), 0) AS bigint) AS pending, {oldest} AS oldest FROM \
+             (SELECT messages, created_at FROM outbox ORDER BY seq LIMIT {MEASURED_MAX}) AS first"
         );
         let row = self.db.query_one_raw(Statement::from_string(backend, sql)).await;
         let measured = row.and_then(|row| {

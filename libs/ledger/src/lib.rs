@@ -12,6 +12,7 @@ pub mod demand;
 mod history;
 mod instant;
 pub mod locations;
+mod measure;
 mod migrations;
 mod reader;
 pub mod rebuild;

@@ -18,6 +18,7 @@ pub mod hosting;
 pub mod http;
 pub mod idempotency;
 pub mod lock;
+mod measure;
 pub mod problem;
 pub mod schedule;
 pub mod telemetry;

@@ -30,6 +30,7 @@ pub use context::{continue_from, current, current_traceparent, job, join, record
 pub use opentelemetry::trace::SpanContext;
 
 use crate::config::{Config, ConfigError, none_if_empty};
+use crate::measure;
 
 /// The header, over HTTP and over the bus.
 pub const TRACEPARENT: &str = "traceparent";
@@ -41,9 +42,11 @@ const ONLY_TRACED: &str = "trace";
 /// How long the last spans may take to be sent when the process stops.
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 
-/// Upper bounds for durations: from a cached read to the longest request that is let run.
-const SECONDS: [f64; 14] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Upper bounds for durations: from a cached read to the longest request that is let run, and on to what waits for
+/// somebody else, as events do for a broker and a sync for its supplier.
+const SECONDS: [f64; 17] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0,
+];
 
 /// Upper bounds for counts of things taken together, such as a batch.
 const SIZES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
@@ -124,10 +127,12 @@ pub fn metrics() -> &'static PrometheusHandle {
         let buckets = |builder: PrometheusBuilder, suffix: &str, bounds: &[f64]| {
             builder.set_buckets_for_metric(Matcher::Suffix(suffix.to_owned()), bounds)
         };
-        buckets(PrometheusBuilder::new(), "_seconds", &SECONDS)
+        let handle = buckets(PrometheusBuilder::new(), "_seconds", &SECONDS)
             .and_then(|builder| buckets(builder, "_size", &SIZES))
             .and_then(PrometheusBuilder::install_recorder)
             // Somebody else's recorder is installed: ours stays empty rather than the process down.
-            .unwrap_or_else(|_| PrometheusBuilder::new().build_recorder().handle())
+            .unwrap_or_else(|_| PrometheusBuilder::new().build_recorder().handle());
+        measure::describe();
+        handle
     })
 }

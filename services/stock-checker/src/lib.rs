@@ -20,6 +20,7 @@ mod forecasts;
 mod grpc;
 mod http;
 mod levels;
+mod measure;
 mod overview;
 mod prices;
 mod projection;
@@ -87,6 +88,7 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
 
 /// The same with these layers of cache.
 pub async fn service_with(config: &Config, bus: Arc<dyn Bus>, layers: Layers) -> anyhow::Result<Service> {
+    measure::begin();
     let settings: Settings = config.section("stock_checker")?;
     settings.check()?;
     let database = connect(config, &settings, &settings.database_url, "stock_checker.database_url").await?;

@@ -17,6 +17,7 @@ mod fetch;
 mod guard;
 mod http;
 mod jobs;
+mod measure;
 mod restock;
 mod seal;
 mod sender;
@@ -91,6 +92,7 @@ impl Parts {
 /// The bus is passed in, so that services in one process share one. Errors name the configuration key at fault.
 pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Service> {
     platform::hosting::install_tls();
+    measure::begin();
     let settings: Settings = config.section("supplier_sync")?;
     settings.check()?;
     let sealer = sealer(&settings)?;

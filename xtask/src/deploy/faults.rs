@@ -63,7 +63,7 @@ resource \"aws_security_group\" \"planted\" {
 ";
 
 /// Every fault, the checks in their order.
-pub(crate) const FAULTS: [Fault; 29] = [
+pub(crate) const FAULTS: [Fault; 33] = [
     Fault {
         name: "a misspelt key",
         check: "compose",
@@ -173,7 +173,7 @@ pub(crate) const FAULTS: [Fault; 29] = [
         name: "an unknown metric in a panel",
         check: "dashboards",
         edits: &[Replace {
-            file: "observability/grafana/dashboards/onhand.json",
+            file: "observability/grafana/dashboards/write-path.json",
             words: "rate(stock_commands_total",
             by: "rate(stock_comands_total",
         }],
@@ -183,7 +183,7 @@ pub(crate) const FAULTS: [Fault; 29] = [
         name: "a panel without a query",
         check: "dashboards",
         edits: &[Replace {
-            file: "observability/grafana/dashboards/onhand.json",
+            file: "observability/grafana/dashboards/write-path.json",
             words: "\"expr\"",
             by: "\"exp\"",
         }],
@@ -198,6 +198,42 @@ pub(crate) const FAULTS: [Fault; 29] = [
             by: "scrap_timeout:",
         }],
         named: "scrap_timeout",
+    },
+    Fault {
+        name: "an alert that cannot be read",
+        check: "prometheus",
+        edits: &[Replace {
+            file: "observability/rules/stock.yml",
+            words: "expr: sum by",
+            by: "expr: sum bye",
+        }],
+        named: "stock.yml",
+    },
+    Fault {
+        name: "an alert that fires for nothing",
+        check: "prometheus",
+        edits: &[Replace { file: "observability/rules/stock.yml", words: "[5m])) > 0", by: "[5m])) >= 0" }],
+        named: "FAILED",
+    },
+    Fault {
+        name: "an alert that nobody gets",
+        check: "prometheus",
+        edits: &[Replace {
+            file: "observability/alertmanager.yml",
+            words: "- name: soon",
+            by: "- name: sooner",
+        }],
+        named: "soon",
+    },
+    Fault {
+        name: "an unknown metric in an alert",
+        check: "dashboards",
+        edits: &[Replace {
+            file: "observability/rules/stock.yml",
+            words: "stock_commands_total",
+            by: "stock_comands_total",
+        }],
+        named: "stock_comands_total",
     },
     Fault {
         name: "an unknown field",

@@ -7,5 +7,6 @@
 mod cluster;
 mod edges;
 mod files;
+mod metrics;
 mod repository;
 mod settings;

@@ -24,6 +24,7 @@ use crate::{
     backoff::Backoff,
     bus::{Delivery, Handler, Message, Subscription},
     hands::{DRAIN_LIMIT, Finished, Hands, IN_HAND_MAX, Outcome, Retries},
+    measure,
     trace::{self, System},
 };
 
@@ -55,6 +56,7 @@ impl Consumer {
     /// Consumes until `stop` fires, over as many links as it takes.
     pub(super) async fn supervise(self, stop: CancellationToken) {
         let role = self.subscription.name().to_owned();
+        measure::consuming(&self.shared.server.topology, &self.subscription);
         let mut backoff = Backoff::up_to(RECONNECT_MAX);
         while let Some(opened) = stop.run_until_cancelled(self.open()).await {
             let reason = match opened {
@@ -106,7 +108,8 @@ impl Consumer {
     /// Handles deliveries until something is wrong, and says what.
     async fn serve(&self, session: &mut Session) -> String {
         let Session { link, deliveries, queue, hands, settling } = session;
-        let mut probe = interval_at(Instant::now() + PROBE_EVERY, PROBE_EVERY);
+        // At once too: what had piled up before should show.
+        let mut probe = interval_at(Instant::now(), PROBE_EVERY);
         probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut trouble = pin!(link.trouble());
         loop {
@@ -123,11 +126,21 @@ impl Consumer {
                 trouble = &mut trouble => match trouble {
                     Trouble::Dead(reason) | Trouble::Blocked(reason) => return reason,
                 },
-                _ = probe.tick() => if let Err(reason) = link.probe(queue).await {
+                _ = probe.tick() => if let Err(reason) = self.probe(link, queue).await {
                     return reason;
                 },
             }
         }
+    }
+
+    /// Whether we still consume the queue; tells how many wait in it, and of dead letters.
+    async fn probe(&self, link: &Link, queue: &str) -> Result<(), String> {
+        measure::waiting(self.subscription.name(), link.probe(queue).await?);
+        if let Subscription::Durable(name) = self.subscription {
+            let dead = self.shared.server.topology.dead_queue_name(name);
+            measure::dead_letters(name, link.depth(&dead).await?);
+        }
+        Ok(())
     }
 
     /// Lets what is in hand finish, within the limit, and gives the rest back by closing.

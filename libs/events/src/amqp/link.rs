@@ -146,14 +146,24 @@ impl Link {
         self.bind(queue, &topology.exchange, bindings).await
     }
 
-    /// Whether the queue is there and somebody consumes it; else why not.
-    pub(super) async fn probe(&self, queue: &str) -> Result<(), String> {
+    /// How many messages wait in a queue that somebody consumes; else why it is of no use.
+    pub(super) async fn probe(&self, queue: &str) -> Result<u32, String> {
+        let found = self.look(queue).await?;
+        match found.consumer_count() {
+            0 => Err(format!("nobody consumes {queue} any more")),
+            _ => Ok(found.message_count()),
+        }
+    }
+
+    /// How many messages wait in a queue, whoever consumes it.
+    pub(super) async fn depth(&self, queue: &str) -> Result<u32, String> {
+        Ok(self.look(queue).await?.message_count())
+    }
+
+    async fn look(&self, queue: &str) -> Result<lapin::Queue, String> {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let declared = self.channel.queue_declare(short(queue)?, options, FieldTable::default());
-        match bounded("look for the queue", declared).await?.consumer_count() {
-            0 => Err(format!("nobody consumes {queue} any more")),
-            _ => Ok(()),
-        }
+        bounded("look for the queue", declared).await
     }
 
     /// The first messages of a queue. They are given back when the link is closed.

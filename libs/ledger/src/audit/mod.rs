@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use rounds::{Rounds, SLICE};
 use rules::Rule;
 
-use crate::instant;
+use crate::{instant, measure};
 
 /// The most breaches of one rule that a report names; it says when there were more.
 const NAMED: usize = 100;
@@ -138,11 +138,7 @@ impl Report {
             new
         });
         self.clean = self.differences.is_empty();
-        metrics::gauge!("stock_audit_differences").set(self.differences.len() as f64);
-        metrics::counter!("stock_audit_items_checked_total").increment(self.items.unsigned_abs());
-        metrics::histogram!("stock_audit_duration_seconds").record(started.elapsed());
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        metrics::gauge!("stock_audit_last_success_timestamp_seconds").set(now.as_secs_f64());
+        measure::audited(self.differences.len(), self.items.unsigned_abs(), started.elapsed());
         self
     }
 }

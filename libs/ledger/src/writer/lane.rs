@@ -18,6 +18,7 @@ use super::connection::{Approach, Connection, Keys, Remedy, StoreError};
 use super::memory::{Memory, Strays};
 use super::trace;
 use super::transaction::Known;
+use crate::measure::{self, Undone};
 use crate::request::{Together, Unanswered};
 
 /// How often a batch is tried before its callers are told that the database is not available. With the waits
@@ -73,6 +74,7 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn new(number: usize, url: &str, database: &DbConfig, batch: usize, shared: Shared) -> Lane {
+        measure::waiting(&number.to_string(), 0);
         Lane {
             number,
             label: number.to_string(),
@@ -107,7 +109,7 @@ impl Lane {
                 }
                 self.decide_ahead(&mut next, jobs);
             }
-            metrics::gauge!("stock_queue_depth", "lane" => self.label.clone()).set(queue.len() as f64);
+            measure::waiting(&self.label, queue.len());
             if next.is_stale() {
                 next.drop_decisions();
             }
@@ -241,16 +243,19 @@ impl Lane {
             remedy = error.remedy();
             // What was done in good faith did not hold. Nothing is wrong, and nothing is waited for.
             if remedy == Remedy::Again && approach.keys == Keys::None {
+                measure::undone(Undone::Repeated);
                 self.repeated = Some(Instant::now());
                 self.recover(remedy).await;
                 continue;
             }
             if remedy == Remedy::Lock && !approach.locked {
                 let mistaken = if from_memory { &mut self.misled } else { &mut self.contended };
+                measure::undone(Undone::Raced);
                 *mistaken = Some(Instant::now());
                 self.recover(remedy).await;
                 continue;
             }
+            measure::undone(Undone::Failed);
             tracing::warn!(%error, ?remedy, commands = jobs.len(), attempt, "a batch did not get through");
             self.recover(remedy).await;
             if matches!(remedy, Remedy::Apart | Remedy::GiveUp) {

@@ -41,6 +41,7 @@ use batch::Job;
 use lane::{Lane, Shared};
 use memory::Strays;
 
+use crate::measure;
 use crate::request::{Answer, Request, Together, Unanswered};
 
 /// The `source` of every event that a change of stock is told with.
@@ -75,6 +76,7 @@ impl Writer {
         config: &WriterConfig,
         wake: &Arc<Notify>,
     ) -> (Writer, Vec<Task>) {
+        measure::begin();
         let locations = Arc::new(AtomicU64::new(0));
         let lanes = config.lanes.max(1);
         let strays = Strays::new(lanes);
@@ -115,9 +117,9 @@ impl Writer {
         requests: Vec<Request>,
         key: Option<String>,
     ) -> Result<Together, Unanswered> {
-        let span = trace::command(TOGETHER, requests.len());
+        let span = trace::command(measure::TOGETHER, requests.len());
         let (lane, job, answer) = span.in_scope(|| self.joint_job(requests, key));
-        told(TOGETHER, &span, self.queue(lane, job, answer).await)
+        told(measure::TOGETHER, &span, self.queue(lane, job, answer).await)
     }
 
     /// The same, but waits for room in the queue, as [`Writer::submit_patiently`] does.
@@ -126,9 +128,9 @@ impl Writer {
         requests: Vec<Request>,
         key: Option<String>,
     ) -> Result<Together, Unanswered> {
-        let span = trace::command(TOGETHER, requests.len());
+        let span = trace::command(measure::TOGETHER, requests.len());
         let (lane, job, answer) = span.in_scope(|| self.joint_job(requests, key));
-        told(TOGETHER, &span, self.queue_patiently(lane, job, answer).await)
+        told(measure::TOGETHER, &span, self.queue_patiently(lane, job, answer).await)
     }
 
     async fn queue(&self, lane: usize, job: Job, answer: Answered) -> Result<Together, Unanswered> {
@@ -204,9 +206,6 @@ fn alone(Together { outcome, replayed }: Together) -> Result<Answer, Unanswered>
     Ok(Answer { outcome, replayed })
 }
 
-/// What several commands that are done together are called.
-const TOGETHER: &str = "together";
-
 /// Counts an answer, and tells it to the command's span.
 fn told(
     word: &'static str,
@@ -216,13 +215,16 @@ fn told(
     let outcome = match &answer {
         Ok(Together { replayed: true, .. }) => "replayed",
         Ok(Together { outcome: Ok(_), .. }) => "accepted",
-        Ok(Together { outcome: Err(_), .. }) => "refused",
+        Ok(Together { outcome: Err(stopped), .. }) => {
+            measure::refused(&stopped.refusal);
+            "refused"
+        }
         Err(Unanswered::KeyReused) => "key_reused",
-        Err(Unanswered::Busy) => "busy",
-        Err(Unanswered::Unavailable) => "unavailable",
+        Err(Unanswered::Busy) => measure::BUSY,
+        Err(Unanswered::Unavailable) => measure::UNAVAILABLE,
         Err(Unanswered::Stopping) => "stopping",
     };
-    metrics::counter!("stock_commands_total", "command" => word, "outcome" => outcome).increment(1);
+    measure::answered(word, outcome);
     trace::answered(span, outcome, &answer);
     answer
 }

@@ -12,6 +12,7 @@ use super::connection::{Approach, Connection, StoreError};
 use super::dealt;
 use super::lane::Lane;
 use super::recording::Recording;
+use crate::measure;
 use crate::request::{Stopped, Together, Unanswered};
 
 /// How old the list of locations may be: another replica may have changed it.
@@ -114,8 +115,7 @@ impl Lane {
     /// Tells of a commit.
     pub(super) fn told(&self, recording: &Recording, started: Instant, jobs: &[Job]) {
         let commands: usize = jobs.iter().map(|job| job.requests.len()).sum();
-        metrics::histogram!("stock_batch_size").record(commands as f64);
-        metrics::histogram!("stock_batch_duration_seconds").record(started.elapsed());
+        measure::committed(commands, started.elapsed());
         if !recording.news.is_empty() {
             self.shared.wake.notify_one();
         }

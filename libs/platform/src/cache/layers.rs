@@ -14,6 +14,7 @@ use secrecy::ExposeSecret;
 
 use super::{Cache, CacheConfig, CacheError, Versioned, memory, redis};
 use crate::config::ConfigError;
+use crate::measure::Lookups;
 
 /// How much of its time a value lives at least; the rest is chance, so that values made together do not all have to be
 /// made again at the same time.
@@ -32,6 +33,8 @@ pub struct Layers {
     own_ttl: Duration,
     /// Raised when what this process holds is forgotten.
     forgotten: AtomicU64,
+    own_lookups: Lookups,
+    shared_lookups: Option<Lookups>,
 }
 
 /// What [`Layers::get`] found.
@@ -71,7 +74,9 @@ impl Layers {
         own_ttl: Duration,
     ) -> Layers {
         let own_ttl = if own.is_some() && shared.is_some() { own_ttl } else { ttl };
-        Layers { own, shared, ttl, own_ttl, forgotten: AtomicU64::new(0) }
+        let shared_lookups = shared.as_ref().map(|_| Lookups::of("shared"));
+        let own_lookups = Lookups::of("process");
+        Layers { own, shared, ttl, own_ttl, forgotten: AtomicU64::new(0), own_lookups, shared_lookups }
     }
 
     /// Whether there is a layer that other processes see too.
@@ -81,7 +86,9 @@ impl Layers {
 
     /// The newest that is held, tombstones too.
     pub async fn get(&self, key: &str) -> Held {
-        match self.get_own(key).await {
+        let known = self.get_own(key).await;
+        count(&self.own_lookups, &known);
+        match known {
             Ok(Some(value)) if !value.is_tombstone() => Held { value: Some(value), error: None },
             Ok(known) => self.get_shared(key, known).await,
             Err(error) => Held { value: None, error: Some(error) },
@@ -107,7 +114,11 @@ impl Layers {
     async fn get_shared(&self, key: &str, known: Option<Versioned>) -> Held {
         let Some(shared) = &self.shared else { return Held { value: known, error: None } };
         let began = self.begin();
-        match shared.get(key).await {
+        let found = shared.get(key).await;
+        if let Some(lookups) = &self.shared_lookups {
+            count(lookups, &found);
+        }
+        match found {
             Ok(Some(found)) if known.as_ref().is_none_or(|known| found.replaces(known)) => {
                 if !found.is_tombstone() {
                     let error = self.put_own(key, found.clone(), self.own_ttl, began).await.err();
@@ -185,6 +196,11 @@ impl Layers {
         }
         Ok(())
     }
+}
+
+fn count(lookups: &Lookups, found: &Result<Option<Versioned>, CacheError>) {
+    let value = |found: &Option<Versioned>| found.as_ref().is_some_and(|value| !value.is_tombstone());
+    lookups.count(found.as_ref().map(value).map_err(|_| ()));
 }
 
 async fn bury(cache: &Arc<dyn Cache>, key: &str, version: i64, ttl: Duration) -> Result<(), CacheError> {

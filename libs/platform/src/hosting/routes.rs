@@ -21,6 +21,7 @@ use super::readiness::{Answer, Readiness};
 use super::serve::HttpConfig;
 use super::{Service, Stopping, Task, grpc, layers};
 use crate::auth::Verifier;
+use crate::measure;
 use crate::problem::Problem;
 use crate::telemetry;
 
@@ -64,6 +65,7 @@ pub(super) fn assemble(
         limit: Duration::from_millis(config.request_timeout_ms),
         body_limit: Duration::from_millis(config.body_read_timeout_ms),
     };
+    let work = Work { slots: Arc::clone(&detached.slots), limit: config.max_in_flight };
     let readiness = Readiness::new(checks, stop.clone());
     let host = grpc::Host {
         verifier: Arc::clone(&verifier),
@@ -86,7 +88,7 @@ pub(super) fn assemble(
     let open = Router::new()
         .route("/health", get(async || Json(json!({ "status": "ok" }))))
         .route("/ready", get(ready).with_state(readiness))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics).with_state(work))
         .method_not_allowed_fallback(no_method)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", describe(api, &names)));
     Ok(Assembled { http: guarded.merge(open), grpc, tasks })
@@ -119,9 +121,20 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     (code, Json(json!({ "status": status, "checks": checks }))).into_response()
 }
 
+/// What is being worked on.
+#[derive(Clone)]
+struct Work {
+    /// Free places.
+    slots: Arc<Semaphore>,
+    /// All places.
+    limit: usize,
+}
+
 /// `GET /metrics`: for Prometheus.
-async fn metrics() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], telemetry::metrics().render())
+async fn metrics(State(work): State<Work>) -> impl IntoResponse {
+    measure::active(work.limit.saturating_sub(work.slots.available_permits()), work.limit);
+    let text = telemetry::metrics().render() + &measure::process();
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], text)
 }
 
 fn describe(mut api: OpenApi, names: &[&str]) -> OpenApi {

@@ -10,6 +10,7 @@ mod folder;
 mod port;
 mod postgres;
 mod process;
+mod prometheus;
 mod rabbitmq;
 mod redis;
 
@@ -21,6 +22,7 @@ use anyhow::{Context, Result};
 #[cfg(feature = "stage")]
 pub(crate) use port::Port;
 pub use postgres::Postgres;
+pub use prometheus::Prometheus;
 pub use rabbitmq::RabbitMq;
 pub use redis::{Redis, RedisCluster};
 

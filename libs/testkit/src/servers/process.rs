@@ -138,13 +138,23 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
 
 /// Sends `question` to a port of loopback and shows the first byte of the answer.
 pub(crate) fn first_byte(port: u16, question: &[u8]) -> Option<u8> {
+    first_bytes(port, question).map(|[byte]| byte)
+}
+
+/// Whether an HTTP server on a port of loopback answers a path with 200.
+pub(crate) fn answers_ok(port: u16, path: &str) -> bool {
+    let question = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    first_bytes(port, question.as_bytes()) == Some(*b"HTTP/1.1 200")
+}
+
+fn first_bytes<const N: usize>(port: u16, question: &[u8]) -> Option<[u8; N]> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, PROBE_LIMIT).ok()?;
     stream.set_read_timeout(Some(PROBE_LIMIT)).ok()?;
     stream.write_all(question).ok()?;
-    let mut answer = [0];
+    let mut answer = [0; N];
     stream.read_exact(&mut answer).ok()?;
-    Some(answer[0])
+    Some(answer)
 }
 
 fn watchdog(group: u32, stop: Signal, folder: &Path) -> Result<Child> {

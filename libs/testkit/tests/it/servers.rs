@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use sqlx::{Connection, PgConnection};
-use testkit::servers::{Postgres, RabbitMq, Redis};
+use testkit::servers::{Postgres, Prometheus, RabbitMq, Redis};
 
 /// Host and port of a URL.
 fn address(url: &str) -> String {
@@ -77,4 +77,12 @@ fn a_port_that_is_taken_is_an_error_that_shows_the_log() {
     let port = taken.local_addr().unwrap().port();
     let error = Postgres::start_on(port).unwrap_err();
     assert!(format!("{error:#}").contains("could not bind"), "{error:#}");
+}
+
+#[test]
+fn prometheus_does_not_start_with_a_configuration_that_is_none() {
+    let server = Prometheus::start("scrape_configs: []\n").unwrap();
+    assert!(is_listening(&server.url()));
+    let error = Prometheus::start("scrape_konfigs: []\n").unwrap_err();
+    assert!(format!("{error:#}").contains("scrape_konfigs"), "{error:#}");
 }

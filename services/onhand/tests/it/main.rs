@@ -5,10 +5,12 @@
 
 mod command_line;
 mod crash;
+mod dashboards;
 mod ears;
 mod files;
 mod forecasts;
 mod main_loop;
 mod outage;
+mod promql;
 mod system;
 mod traces;
