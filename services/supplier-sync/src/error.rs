@@ -31,6 +31,23 @@ pub(crate) enum Error {
     /// Its catalog has no such product.
     #[error("supplier {supplier_id:?} has no product {product_id:?}")]
     ProductUnknown { supplier_id: String, product_id: String },
+    /// Its address is to be another host's, and its credential was given for the one before.
+    #[error(
+        "the credential was given for another host: give it anew, or remove it with null, to change base_url"
+    )]
+    CredentialNeeded,
+    /// No sync has this id.
+    #[error("there is no sync {0}")]
+    RunUnknown(Uuid),
+    /// The brake did not hold it.
+    #[error("the sync is not held: there is nothing to approve")]
+    RunNotHeld,
+    /// A later one came to know better.
+    #[error("a later sync of the supplier has succeeded or is held: look at that one")]
+    RunSuperseded,
+    /// What was asked of a sync cannot be told to the one that is open.
+    #[error("sync {0} of the supplier is under way: ask again when it has ended")]
+    SyncOpen(Uuid),
     /// No order has this id.
     #[error("there is no restock order {0}")]
     OrderUnknown(Uuid),
@@ -78,6 +95,13 @@ impl From<Error> for Problem {
                 (S::PRECONDITION_FAILED, "version-stale", "It was changed meanwhile")
             }
             Error::ProductUnknown { .. } => (S::NOT_FOUND, "product-unknown", "There is no such product"),
+            Error::CredentialNeeded => {
+                (S::CONFLICT, "credential-needed", "The credential is for another host")
+            }
+            Error::RunUnknown(_) => (S::NOT_FOUND, "sync-run-unknown", "There is no such sync"),
+            Error::RunNotHeld => (S::CONFLICT, "sync-run-not-held", "The sync is not held"),
+            Error::RunSuperseded => (S::CONFLICT, "sync-run-superseded", "A later sync came to know better"),
+            Error::SyncOpen(_) => (S::CONFLICT, "sync-open", "A sync of the supplier is under way"),
             Error::OrderUnknown(_) => {
                 (S::NOT_FOUND, "restock-order-unknown", "There is no such restock order")
             }
@@ -103,11 +127,16 @@ impl From<Error> for Problem {
             Error::VersionStale { now } => problem.with("version", now),
             Error::OverReceipt { outstanding, .. } => problem.with("outstanding", outstanding),
             Error::Invalid { field, .. } => problem.with("field", field),
+            Error::SyncOpen(run) => problem.with("sync_run_id", run.to_string()),
             Error::SupplierUnknown(_)
             | Error::SupplierExists(_)
             | Error::SupplierInactive(_)
             | Error::SupplierIncomplete(_)
             | Error::ProductUnknown { .. }
+            | Error::CredentialNeeded
+            | Error::RunUnknown(_)
+            | Error::RunNotHeld
+            | Error::RunSuperseded
             | Error::OrderUnknown(_)
             | Error::OrderClosed(_)
             | Error::Address(_)

@@ -6,6 +6,7 @@
 mod compat;
 mod page;
 mod restock;
+mod runs;
 mod suppliers;
 
 use crate::App;
@@ -23,7 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// All routes of the service.
 pub(crate) fn routes(app: App) -> OpenApiRouter {
-    suppliers::routes().merge(restock::routes()).merge(compat::routes()).with_state(app)
+    suppliers::routes().merge(runs::routes()).merge(restock::routes()).merge(compat::routes()).with_state(app)
 }
 
 /// A caller who may look. Suppliers belong to no brand, so that nobody bound to one sees them.

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -84,6 +85,8 @@ struct State {
     failures_left: Option<u32>,
     orders: BTreeMap<Uuid, SimOrder>,
     requests: u64,
+    /// Whether answers are held back.
+    held: watch::Sender<bool>,
 }
 
 impl Simulator {
@@ -100,6 +103,7 @@ impl Simulator {
             failures_left: None,
             orders: BTreeMap::new(),
             requests: 0,
+            held: watch::Sender::new(false),
         }));
         let app = server::routes(shared.clone());
         let mut serving = JoinSet::new();
@@ -141,6 +145,16 @@ impl Simulator {
         let mut state = self.state();
         state.mode = mode;
         state.failures_left = Some(times);
+    }
+
+    /// From now on makes up its answers and holds them back, until [`Simulator::let_go`].
+    pub fn hold(&self) {
+        self.state().held.send_replace(true);
+    }
+
+    /// Sends the answers that were held back, as they were when it was asked.
+    pub fn let_go(&self) {
+        self.state().held.send_replace(false);
     }
 
     /// Sets what it says to new orders.

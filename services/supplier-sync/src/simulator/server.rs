@@ -1,5 +1,6 @@
 //! The routes of the simulated supplier.
 
+use super::mode::packed;
 use super::{Mode, OrderPolicy, Shared, SimOrder, SimProduct, State, lock};
 use axum::extract::{Path, Request, State as Extension};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -37,7 +38,17 @@ async fn misbehave(Extension(shared): Extension<Shared>, mut request: Request, n
             .into_response();
     }
     request.extensions_mut().insert(mode);
-    next.run(request).await
+    let answer = next.run(request).await;
+    let mut held = lock(&shared).held.subscribe();
+    // An error is the simulator's end, which ends this too.
+    let _ = held.wait_for(|held| !held).await;
+    match mode {
+        Mode::Packed => match axum::body::to_bytes(answer.into_body(), usize::MAX).await {
+            Ok(body) => packed(&body),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        },
+        _ => answer,
+    }
 }
 
 fn take_mode(state: &mut State) -> Mode {

@@ -26,6 +26,8 @@ pub(crate) mod supplier {
         pub(crate) missed: Option<String>,
         /// The last tick that somebody claimed, or when the schedule was set: later ones are still to come.
         pub(crate) scheduled_from: Option<DateTimeUtc>,
+        /// A tick that came while the run before it was open: it waits, and is not missed.
+        pub(crate) waiting_tick: Option<DateTimeUtc>,
         pub(crate) active: bool,
         pub(crate) version: i64,
         pub(crate) created_at: DateTimeUtc,
@@ -86,6 +88,24 @@ pub(crate) mod run {
         Succeeded,
         /// Failed; nothing is changed.
         Failed,
+        /// The feed looks wrong: nothing is changed until somebody approves.
+        Held,
+    }
+
+    impl RunState {
+        /// The states of a run that is still to end. The partial unique index in the migrations lists the same ones.
+        pub(crate) const OPEN: [RunState; 2] = [RunState::Queued, RunState::Running];
+
+        /// The word for metrics.
+        pub(crate) fn word(self) -> &'static str {
+            match self {
+                RunState::Queued => "queued",
+                RunState::Running => "running",
+                RunState::Succeeded => "succeeded",
+                RunState::Failed => "failed",
+                RunState::Held => "held",
+            }
+        }
     }
 
     /// What caused a run.
@@ -97,6 +117,8 @@ pub(crate) mod run {
         Schedule,
         /// A caller.
         Request,
+        /// Somebody who approved of what the brake had held.
+        Approval,
     }
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -120,8 +142,20 @@ pub(crate) mod run {
         pub(crate) deactivated: i64,
         pub(crate) unchanged: i64,
         pub(crate) refused: i64,
-        /// Why it failed, or why the first refused row was.
+        /// Why it failed or is held, or why the first refused row was.
         pub(crate) error: Option<String>,
+        /// The tick that it is for, if its schedule caused it.
+        pub(crate) due_at: Option<DateTimeUtc>,
+        /// The process that had it last.
+        pub(crate) worker: Option<String>,
+        /// Why the first refused rows were, as a JSON list of texts.
+        pub(crate) refusals: Option<String>,
+        /// Of what it would have changed, if it is held: see `crate::diff::Changes::digest`.
+        pub(crate) held_digest: Option<String>,
+        /// What it may change although the brake says no.
+        pub(crate) approved_digest: Option<String>,
+        /// When somebody approved of what it would have changed.
+        pub(crate) approved_at: Option<DateTimeUtc>,
     }
 
     #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -10,6 +10,8 @@ mod migrations;
 pub(crate) mod orders;
 pub(crate) mod receipts;
 pub(crate) mod runs;
+#[cfg(test)]
+mod runs_tests;
 pub(crate) mod seen;
 pub(crate) mod suppliers;
 

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod brake;
 mod compat;
 mod credentials;
 mod failures;
 mod input;
 mod ordering;
 mod receipts;
+mod replicas;
 mod restocking;
 mod roles;
 mod schedule;
