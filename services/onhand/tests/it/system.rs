@@ -115,8 +115,8 @@ pub(crate) struct Wishes {
     pub(crate) updater_bus: Option<String>,
     /// The bus as everybody is to reach it.
     pub(crate) bus: Option<String>,
-    /// Keys of the configuration, over what a test has anyway.
-    pub(crate) settings: Vec<(&'static str, String)>,
+    /// What else is to be configured, for everybody.
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 impl System {
@@ -140,10 +140,10 @@ impl System {
             ("stock_checker.listen".to_owned(), addresses[1].to_string()),
             ("supplier_sync.listen".to_owned(), addresses[2].to_string()),
         ]);
+        settings.extend(wishes.settings);
         if let Some(bus) = wishes.bus {
             settings.push(("bus.url".to_owned(), bus));
         }
-        settings.extend(wishes.settings.into_iter().map(|(key, value)| (key.to_owned(), value)));
         let environment = |bus: Option<String>| -> Vec<(String, String)> {
             let mut settings = settings.clone();
             settings.extend(bus.map(|bus| ("bus.url".to_owned(), bus)));
@@ -196,11 +196,6 @@ impl System {
         &self.updater_url
     }
 
-    /// Where stock-updater, or all of it, is called.
-    pub(crate) fn calls_url(&self) -> &str {
-        &self.calls_url
-    }
-
     /// Each service, and where it is; all are at one place where one process is all of them.
     pub(crate) fn services(&self) -> [(&'static str, &str); 3] {
         [
@@ -208,6 +203,11 @@ impl System {
             ("stock-checker", &self.checker_url),
             ("supplier-sync", &self.suppliers_url),
         ]
+    }
+
+    /// Where stock-updater, or all of it, is called.
+    pub(crate) fn calls_url(&self) -> &str {
+        &self.calls_url
     }
 
     /// Which service answers a path.

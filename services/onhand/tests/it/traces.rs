@@ -26,7 +26,7 @@ async fn traced(backend: Backend, collector: &str) -> System {
         ("telemetry.format", "json"),
         ("telemetry.filter", "info,access=debug"),
     ];
-    let settings = telemetry.map(|(key, value)| (key, value.to_owned())).to_vec();
+    let settings = telemetry.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
     System::start_with(Stage::new(backend).await, Wishes { settings, ..Wishes::default() }).await
 }
 
