@@ -12,6 +12,7 @@ use anyhow::Context;
 use backon::{ExponentialBuilder, Retryable};
 use chrono::{DateTime, Utc};
 use platform::breaker::{Asking, Breakers, Open, State};
+use platform::telemetry::outgoing;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, redirect};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -237,7 +238,8 @@ impl Fetcher {
 
     async fn send(&self, peer: &Peer, url: &Url, request: RequestBuilder) -> Result<Response, FetchError> {
         self.guard.literal(url)?;
-        let response = peer.adapter.authenticate(&peer.target, request).send().await.map_err(broken)?;
+        let request = peer.adapter.authenticate(&peer.target, request);
+        let response = outgoing::send(request).await.map_err(broken)?;
         let status = response.status();
         if status.is_redirection() {
             return Err(FetchError::Redirected);

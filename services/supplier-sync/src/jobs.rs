@@ -12,11 +12,12 @@ use crate::{restock, sender, suppliers, sync};
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
-use platform::db;
+use platform::{db, telemetry};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 /// Suppliers whose schedules are looked at at once: a few statements each.
@@ -88,7 +89,7 @@ pub(crate) async fn syncs(app: App, stop: CancellationToken) {
         if working.len() < app.settings.concurrent_syncs {
             match runs::claim(&app.db, &app.worker, lease).await {
                 Ok(Some(run)) => {
-                    working.spawn(sync::run(app.clone(), run));
+                    working.spawn(sync::run(app.clone(), run).instrument(telemetry::job("catalog sync")));
                     continue;
                 }
                 Ok(None) => {}

@@ -11,3 +11,4 @@ mod forecasts;
 mod main_loop;
 mod outage;
 mod system;
+mod traces;

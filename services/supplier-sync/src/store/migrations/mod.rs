@@ -3,6 +3,7 @@
 mod m20261121_000001_suppliers;
 mod m20261121_000002_transit;
 mod m20261130_000003_sync;
+mod m20261130_000005_order_traces;
 
 use sea_orm_migration::prelude::*;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_suppliers::Migration),
             Box::new(m20261121_000002_transit::Migration),
             Box::new(m20261130_000003_sync::Migration),
+            Box::new(m20261130_000005_order_traces::Migration),
         ]
     }
 }
