@@ -69,7 +69,7 @@ pub trait Bus: Send + Sync {
 /// A consumer of messages.
 #[async_trait]
 pub trait Handler: Send + Sync {
-    /// Processes one delivery. Never cancelled once begun. A panic counts as [`Verdict::Retry`].
+    /// Processes one delivery, inside its span. Never cancelled once begun. A panic counts as [`Verdict::Retry`].
     async fn handle(&self, delivery: &Delivery) -> Verdict;
 
     /// Deliveries with the same key are handled one after the other, in the order of their arrival; those

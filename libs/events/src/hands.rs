@@ -10,10 +10,12 @@ use std::{
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::{Instrument, Span};
 
 use crate::{
     bus::{DELIVERIES_MAX, Delivery, Handler, RETRY_PAUSES, Verdict},
     measure,
+    trace::{self, System},
 };
 
 /// How many deliveries a consumer has in hand at most. Enough that a database commits many at once.
@@ -59,6 +61,8 @@ pub(crate) struct Finished<T> {
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) ticket: T,
     pub(crate) outcome: Outcome,
+    /// Still open: what is done with the outcome belongs to it.
+    pub(crate) span: Span,
     key: Option<String>,
 }
 
@@ -75,6 +79,7 @@ pub(crate) struct Hands<T> {
 
 #[derive(Clone)]
 struct Consumer {
+    system: System,
     queue: Arc<str>,
     handler: Arc<dyn Handler>,
     retries: Retries,
@@ -82,10 +87,10 @@ struct Consumer {
 }
 
 impl<T: Send + 'static> Hands<T> {
-    pub(crate) fn new(queue: &str, handler: Arc<dyn Handler>, retries: Retries) -> Self {
+    pub(crate) fn new(system: System, queue: &str, handler: Arc<dyn Handler>, retries: Retries) -> Self {
         let leaving = CancellationToken::new();
         let guard = leaving.clone().drop_guard();
-        let consumer = Consumer { queue: queue.into(), handler, retries, leaving };
+        let consumer = Consumer { system, queue: queue.into(), handler, retries, leaving };
         Self { consumer, busy: FuturesUnordered::new(), queues: HashMap::new(), waiting: 0, _leaving: guard }
     }
 
@@ -139,16 +144,19 @@ impl<T: Send + 'static> Hands<T> {
         let consumer = self.consumer.clone();
         let shared = Arc::new(delivery);
         let delivery = Arc::clone(&shared);
+        let span = trace::process(consumer.system, &consumer.queue, &delivery);
+        let inside = span.clone();
         #[expect(
             clippy::disallowed_methods,
             reason = "a handler is never cancelled, whoever drops its consumer"
         )]
-        let task = tokio::spawn(async move { consumer.work(&shared).await });
+        let task = tokio::spawn(async move { consumer.work(&shared).await }.instrument(inside));
         // A panic is caught inside, so the task fails only when the runtime ends.
         let finished = task.map(|outcome| Finished {
             delivery,
             ticket,
             outcome: outcome.unwrap_or(Outcome::Abandon),
+            span,
             key,
         });
         self.busy.push(finished.boxed());
@@ -191,6 +199,7 @@ impl Consumer {
             if attempt >= DELIVERIES_MAX {
                 return Outcome::Park(format!("failed {attempt} times, at last because: {reason}"));
             }
+            trace::failed(&Span::current(), &reason);
             self.log(&delivery, &reason, "a delivery failed and is tried again");
             let pause = RETRY_PAUSES[(attempt.max(1) as usize - 1).min(RETRY_PAUSES.len() - 1)];
             if !self.rest(pause).await {
@@ -225,6 +234,7 @@ impl Consumer {
     fn log(&self, delivery: &Delivery, reason: &str, what: &str) {
         let Delivery { message, attempt, .. } = delivery;
         let Self { queue, .. } = self;
-        tracing::warn!(queue = %queue, id = message.id, key = message.routing_key, attempt, reason, "{what}");
+        let (id, event, key) = (&message.id, message.kind(), &message.routing_key);
+        tracing::warn!(queue = %queue, id, event, key, attempt, reason, "{what}");
     }
 }

@@ -28,6 +28,7 @@ pub mod outbox;
 mod relay;
 pub mod tables;
 mod topology;
+mod trace;
 
 use std::sync::Arc;
 

@@ -22,6 +22,7 @@ use crate::{
     hands::{DRAIN_LIMIT, Finished, Hands, Outcome, Retries},
     measure,
     topology::{Topology, matches_any},
+    trace::{self, Publishing, System},
 };
 
 /// Messages that wait for a consumer. A durable one slows its publishers down when there are more; an
@@ -115,10 +116,13 @@ impl MemoryBus {
     }
 
     fn settle(&self, subscription: &Subscription, finished: Finished<Done>) {
-        let Finished { delivery, ticket, outcome, .. } = finished;
+        let Finished { delivery, ticket, outcome, span, .. } = finished;
         match outcome {
             Outcome::Done => {}
-            Outcome::Park(reason) => self.park(subscription, &delivery.message, reason),
+            Outcome::Park(reason) => {
+                trace::failed(&span, &reason);
+                span.in_scope(|| self.park(subscription, &delivery.message, reason));
+            }
             Outcome::Requeue | Outcome::Abandon => return,
         }
         if let Some(done) = ticket {
@@ -130,8 +134,8 @@ impl MemoryBus {
     fn park(&self, subscription: &Subscription, message: &Message, reason: String) {
         let Message { id, routing_key, traceparent, .. } = message;
         let body = String::from_utf8_lossy(&message.body);
-        let queue = subscription.name();
-        tracing::error!(queue, id, routing_key, traceparent, reason, %body, "a message is parked");
+        let (queue, event) = (subscription.name(), message.kind());
+        tracing::error!(queue, id, event, routing_key, traceparent, reason, %body, "a message is parked");
         if let Subscription::Durable(queue) = subscription {
             let mut state = self.state();
             let parked = state.parked.entry(queue).or_default();
@@ -163,8 +167,9 @@ impl MemoryBus {
 
 #[async_trait]
 impl Bus for MemoryBus {
-    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), PublishError>> {
+    async fn publish(&self, mut messages: Vec<Message>) -> Vec<Result<(), PublishError>> {
         let began = Instant::now();
+        let publishing = Publishing::begin(System::Memory, &self.topology.exchange, &mut messages);
         let kinds: Vec<String> = messages.iter().map(|message| message.kind().to_owned()).collect();
         // All are handed over before any is waited for, so that consumers see many at once.
         let mut handed = Vec::with_capacity(messages.len());
@@ -179,6 +184,7 @@ impl Bus for MemoryBus {
         }))
         .await;
         kinds.iter().zip(&results).for_each(|(kind, result)| measure::published(kind, result));
+        publishing.end(&results);
         measure::publish_took(began.elapsed());
         results
     }
@@ -188,7 +194,7 @@ impl Bus for MemoryBus {
         if listener.is_some() {
             handler.resumed().await;
         }
-        let mut hands = Hands::new(subscription.name(), Arc::clone(&handler), Retries::Here);
+        let mut hands = Hands::new(System::Memory, subscription.name(), Arc::clone(&handler), Retries::Here);
         measure::consuming(&self.topology, &subscription);
         measure::connected(subscription.name(), true);
         loop {

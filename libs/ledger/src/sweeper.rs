@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use domain::{Command, HoldId};
 use platform::hosting::Task;
+use platform::telemetry;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::request::{By, Request};
@@ -48,6 +50,9 @@ async fn sweep(db: &DatabaseConnection, writer: &Writer) -> Result<usize, DbErr>
         let command = Command::Expire { hold: HoldId(*id) };
         writer.submit(Request::new(command, By::job("sweeper")))
     });
+    if due.is_empty() {
+        return Ok(0);
+    }
     // Refused: it ended another way meanwhile, or the database's clock says that it is not over yet.
-    Ok(futures::future::join_all(expire).await.len())
+    Ok(futures::future::join_all(expire).instrument(telemetry::job("hold sweep")).await.len())
 }

@@ -1,32 +1,43 @@
 //! Logs, traces and metrics of a process.
 //!
-//! Logs go to standard output; traces by OTLP when `telemetry.otlp_endpoint` says where; metrics are
-//! scraped from `/metrics`. A trace's context (W3C `traceparent`) travels whether or not it is recorded.
+//! Logs go to standard output (`json`); traces by OTLP when `telemetry.otlp_endpoint` says where (`export`); metrics
+//! are scraped from `/metrics`. A trace's context (W3C `traceparent`) travels whether or not it is recorded
+//! (`context`), also with our own requests (`outgoing`).
+//!
+//! **Invariants.** What waits to be sent is bounded, and what is left out is counted. Nobody waits for a collector
+//! but the end of the process, and that not for long. A span below a request, a call or a message is made only where
+//! its trace is recorded.
 
-use std::collections::HashMap;
+mod context;
+mod export;
+mod json;
+pub mod outgoing;
+
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{TraceContextExt, TracerProvider};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde::Deserialize;
-use tracing::Span;
-use tracing::level_filters::LevelFilter;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
+
+pub use context::{continue_from, current, current_traceparent, job, join, recorded, traceparent};
+pub use opentelemetry::trace::SpanContext;
 
 use crate::config::{Config, ConfigError, none_if_empty};
 use crate::measure;
 
 /// The header, over HTTP and over the bus.
 pub const TRACEPARENT: &str = "traceparent";
+
+/// The target of spans that are for traces only: logs do not name them, and without a collector they do not exist.
+/// `tracing` wants a literal in its macros, so it is written out there, also in crates that do not know this one.
+const ONLY_TRACED: &str = "trace";
 
 /// How long the last spans may take to be sent when the process stops.
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
@@ -76,67 +87,37 @@ pub fn init(config: &Config, service: &'static str) -> anyhow::Result<Guard> {
     let settings: Settings = config.section("telemetry")?;
     let filter =
         EnvFilter::try_new(&settings.filter).map_err(|error| ConfigError::new("telemetry.filter", error))?;
-    let provider = tracer(&settings, service)?;
+    let provider = export::provider(settings.otlp_endpoint.as_deref(), settings.sample_ratio, service)?;
     let log = match settings.format {
-        Format::Pretty => tracing_subscriber::fmt::layer().compact().boxed(),
-        // The list of spans holds the request's, and with it the trace id.
-        Format::Json => tracing_subscriber::fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(true)
-            .boxed(),
+        Format::Pretty => {
+            tracing_subscriber::fmt::layer().compact().with_ansi(std::io::stdout().is_terminal()).boxed()
+        }
+        Format::Json => {
+            let lines = json::Lines { service };
+            tracing_subscriber::fmt::layer().fmt_fields(JsonFields::new()).event_format(lines).boxed()
+        }
     };
-    tracing_subscriber::registry()
-        .with(log.with_filter(filter))
-        .with(
-            tracing_opentelemetry::layer()
-                .with_tracer(provider.tracer("onhand"))
-                .with_filter(LevelFilter::INFO),
-        )
-        .try_init()?;
+    let recording = settings.otlp_endpoint.is_some();
+    // Without a hint every line of every library would be asked about.
+    let finest = if recording { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let traced = filter_fn(move |metadata| {
+        let only_traced = metadata.target() == ONLY_TRACED && metadata.is_span();
+        *metadata.level() <= LevelFilter::INFO || (recording && only_traced)
+    })
+    .with_max_level_hint(finest);
+    // Whatever is not needed is left away: it would be done again each time a future is polled.
+    let traces = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("onhand"))
+        .with_context_activation(false)
+        .with_tracked_inactivity(false)
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false);
+    let all = tracing_subscriber::registry().with(log.with_filter(filter)).with(traces.with_filter(traced));
+    // Not `try_init`, which also takes what is said through `log`: a library that only asks there whether something
+    // would be logged (sqlx does, for each statement) makes filters by layer lose the thread's next span.
+    tracing::subscriber::set_global_default(all)?;
     Ok(Guard(provider))
-}
-
-fn tracer(settings: &Settings, service: &'static str) -> anyhow::Result<SdkTracerProvider> {
-    if !(0.0..=1.0).contains(&settings.sample_ratio) {
-        return Err(ConfigError::new("telemetry.sample_ratio", "must be from 0 to 1").into());
-    }
-    let builder =
-        SdkTracerProvider::builder().with_resource(Resource::builder().with_service_name(service).build());
-    let Some(endpoint) = &settings.otlp_endpoint else {
-        // Ids are made and passed on, nothing is recorded.
-        return Ok(builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))).build());
-    };
-    let exporter = SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint)
-        .build()
-        .map_err(|error| ConfigError::new("telemetry.otlp_endpoint", error))?;
-    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio)));
-    Ok(builder.with_sampler(sampler).with_batch_exporter(exporter).build())
-}
-
-/// The current span as a `traceparent`, to send along with a message. None outside a trace.
-pub fn current_traceparent() -> Option<String> {
-    let mut carrier = HashMap::new();
-    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut carrier);
-    carrier.remove(TRACEPARENT)
-}
-
-/// Makes `span` part of the trace that a message came with. A span with an empty field `trace_id` gets
-/// it filled, so that logs can be found by it. A malformed value starts a trace of its own.
-pub fn continue_from(span: &Span, traceparent: Option<&str>) {
-    if let Some(value) = traceparent {
-        let carrier = HashMap::from([(TRACEPARENT.to_owned(), value.to_owned())]);
-        // It fails only when nobody records traces: then there is nothing to continue.
-        let _ = span.set_parent(TraceContextPropagator::new().extract(&carrier));
-    }
-    let context = span.context();
-    let trace = context.span().span_context().trace_id();
-    if trace != opentelemetry::TraceId::INVALID {
-        span.record("trace_id", tracing::field::display(trace));
-    }
 }
 
 /// The process's metrics. The recorder is a process's one global: that is how `metrics` works.

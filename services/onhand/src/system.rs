@@ -34,6 +34,10 @@ pub(crate) fn process() -> Process {
 pub(crate) async fn started(config: Config) -> anyhow::Result<Vec<Service>> {
     let (address, calls) = (config.text("onhand.listen")?, config.text(GRPC_LISTEN)?);
     let services = services(&config).await?;
+    // Whoever reads JSON reads nothing else.
+    if config.text("telemetry.format")? == "json" {
+        return Ok(services);
+    }
     println!("Onhand is at http://{address}");
     println!("  API docs    http://{address}/docs");
     println!("  ready?      http://{address}/ready");

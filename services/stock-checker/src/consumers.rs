@@ -7,8 +7,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use events::{Delivery, Envelope, Event, Handler, Subject, Verdict};
 use platform::cache::CacheError;
-use platform::telemetry;
-use tracing::Instrument;
 
 use crate::levels::Levels;
 use crate::projection::Projection;
@@ -33,10 +31,7 @@ pub(crate) struct Replica {
 #[async_trait]
 impl Handler for Consumer {
     async fn handle(&self, delivery: &Delivery) -> Verdict {
-        let kind = delivery.message.kind();
-        let span = tracing::info_span!("consume", event = kind, trace_id = tracing::field::Empty);
-        telemetry::continue_from(&span, delivery.message.traceparent.as_deref());
-        self.told(delivery).instrument(span).await
+        self.told(delivery).await
     }
 }
 

@@ -20,7 +20,6 @@ use events::legacy::{ProductChanged, ProductReceived, ProductSold};
 use events::{CatalogProduct, CatalogUpdated, Delivery, Envelope, Event, Handler, Restock, Verdict};
 use futures::future::join_all;
 use ledger::{By, Outcome, ReadError, Reference, Request, Unanswered, suppliers};
-use tracing::{Instrument, field};
 use uuid::Uuid;
 
 use crate::App;
@@ -71,15 +70,7 @@ fn hopeless(error: impl std::fmt::Display) -> Failure {
 #[async_trait]
 impl Handler for Consumer {
     async fn handle(&self, delivery: &Delivery) -> Verdict {
-        let message = &delivery.message;
-        let span = tracing::info_span!(
-            "consume",
-            queue = crate::NAME,
-            kind = message.kind(),
-            trace_id = field::Empty
-        );
-        platform::telemetry::continue_from(&span, message.traceparent.as_deref());
-        match self.0.consume(delivery).instrument(span).await {
+        match self.0.consume(delivery).await {
             Ok(()) => Verdict::Done,
             Err(Failure::Hopeless(reason)) => Verdict::Park(reason),
             Err(Failure::NotNow(reason)) => Verdict::Wait(reason),

@@ -24,10 +24,11 @@ use ledger::audit::{Report, Rounds};
 use ledger::{Migrator, Reader, Writer};
 use platform::config::{Config, ConfigError};
 use platform::hosting::{Service, Task};
-use platform::{db, idempotency};
+use platform::{db, idempotency, telemetry};
 use sea_orm::{DatabaseConnection, DbErr};
 use serde::Deserialize;
 use tokio::sync::{Mutex, Notify};
+use tracing::Instrument;
 
 pub use environment::aliases;
 
@@ -128,12 +129,14 @@ fn audit_task(db: DatabaseConnection, period: Duration) -> Task {
     Task::new("audit", move |stop| async move {
         let mut rounds = Rounds::new(db);
         while stop.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
-            let Some(report) = stop.run_until_cancelled(rounds.round()).await else { return };
-            match report {
+            let job = telemetry::job("audit");
+            let round = rounds.round().instrument(job.clone());
+            let Some(report) = stop.run_until_cancelled(round).await else { return };
+            job.in_scope(|| match report {
                 Ok(report) if report.clean => tracing::debug!(items = report.items, "the audit is clean"),
                 Ok(report) => tracing::error!(differences = ?report.differences, "the books do not agree"),
                 Err(error) => tracing::warn!(%error, "the audit could not be made"),
-            }
+            });
         }
     })
 }

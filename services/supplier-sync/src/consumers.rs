@@ -12,9 +12,8 @@ use chrono::{DateTime, Utc};
 use domain::Sku;
 use events::legacy::ProductReceived;
 use events::{Delivery, Envelope, Event, Handler, Subject, Verdict, inbox};
-use platform::{db, telemetry};
+use platform::db;
 use sea_orm::{DatabaseTransaction, DbErr};
-use tracing::Instrument;
 
 /// The name of this service's queue, and of its rows in the inbox.
 pub(crate) const QUEUE: &str = "supplier-sync";
@@ -25,18 +24,11 @@ pub(crate) struct Consumer(pub(crate) App);
 #[async_trait]
 impl Handler for Consumer {
     async fn handle(&self, delivery: &Delivery) -> Verdict {
-        let span =
-            tracing::info_span!("consume", event = delivery.message.kind(), trace_id = tracing::field::Empty);
-        telemetry::continue_from(&span, delivery.message.traceparent.as_deref());
-        async {
-            if delivery.message.routing_key == ProductReceived::ROUTING_KEY {
-                self.received(delivery).await
-            } else {
-                self.told(delivery).await
-            }
+        if delivery.message.routing_key == ProductReceived::ROUTING_KEY {
+            self.received(delivery).await
+        } else {
+            self.told(delivery).await
         }
-        .instrument(span)
-        .await
     }
 
     /// Events about one SKU one after the other: they lock the same row anyway.

@@ -9,6 +9,7 @@ use crate::settings::Settings;
 use anyhow::Context;
 use backon::{ExponentialBuilder, Retryable};
 use platform::breaker::{Breakers, Open};
+use platform::telemetry::outgoing;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -207,7 +208,8 @@ impl Fetcher {
 
     async fn send(&self, peer: &Peer, url: &Url, request: RequestBuilder) -> Result<Response, FetchError> {
         self.guard.literal(url)?;
-        let response = peer.adapter.authenticate(&peer.target, request).send().await.map_err(broken)?;
+        let request = peer.adapter.authenticate(&peer.target, request);
+        let response = outgoing::send(request).await.map_err(broken)?;
         let status = response.status();
         if status.is_redirection() {
             return Err(FetchError::Redirected);

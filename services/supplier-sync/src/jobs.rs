@@ -11,11 +11,12 @@ use crate::store::{self, orders, runs, seen};
 use crate::{restock, sender, suppliers, sync};
 use anyhow::Context;
 use chrono::TimeDelta;
-use platform::db;
+use platform::{db, telemetry};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 /// Items a page of the sweep.
@@ -64,7 +65,7 @@ pub(crate) async fn syncs(app: App, stop: CancellationToken) {
             let now = store::now();
             match runs::claim(&app.db, now, now + lease).await {
                 Ok(Some(run)) => {
-                    working.spawn(sync::run(app.clone(), run));
+                    working.spawn(sync::run(app.clone(), run).instrument(telemetry::job("catalog sync")));
                     continue;
                 }
                 Ok(None) => {}

@@ -16,6 +16,7 @@ use events::{Event, Restock};
 use platform::telemetry;
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde::{Deserialize, Serialize};
+use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
 /// How long goods that were received count as still on their way while stock has not told of them. Until it has,
@@ -78,6 +79,7 @@ pub(crate) async fn consider(
         reorder_quantity: item.reorder_quantity,
     };
     let Some(quantity) = plan(&position, &terms) else { return Ok(None) };
+    let span = if telemetry::recorded() { planning(item, quantity.get()) } else { Span::none() };
     let own_sku = || item.sku.strip_prefix(&supplier.sku_prefix).unwrap_or(&item.sku).to_owned();
     let order = order::Model {
         id: Uuid::now_v7(),
@@ -96,10 +98,34 @@ pub(crate) async fn consider(
         last_error: None,
         created_at: now,
         updated_at: now,
+        traceparent: span.in_scope(telemetry::current_traceparent),
     };
+    insert(tx, order, now).instrument(span).await
+}
+
+/// The span in which an order is planned.
+fn planning(item: &seen::Model, quantity: i64) -> Span {
+    tracing::debug_span!(
+        target: "trace",
+        "plan",
+        otel.name = "plan restock order",
+        item.sku = item.sku,
+        item.version = item.version,
+        restock.quantity = quantity,
+        restock.order = field::Empty,
+    )
+}
+
+/// Records an order with its event, unless its item has an open one.
+async fn insert(
+    tx: &DatabaseTransaction,
+    order: order::Model,
+    now: DateTime<Utc>,
+) -> Result<Option<order::Model>, DbErr> {
     if !orders::insert(tx, order.clone()).await? {
         return Ok(None);
     }
+    Span::current().record("restock.order", field::display(order.id));
     count(order.state);
     announce(tx, Event::RestockOrdered(told(&order, now))).await?;
     Ok(Some(order))

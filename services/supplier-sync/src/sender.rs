@@ -14,8 +14,9 @@ use crate::store::{self, orders};
 use crate::suppliers;
 use chrono::{DateTime, TimeDelta, Utc};
 use events::Event;
-use platform::db;
+use platform::{db, telemetry};
 use std::time::Duration;
+use tracing::{Instrument, Span, field};
 
 /// Orders a lane sends before it lets others have its place.
 const ORDERS_PER_LANE: usize = 100;
@@ -44,9 +45,28 @@ async fn next(app: &App, supplier_id: &str) -> Result<bool, Error> {
     else {
         return Ok(false);
     };
-    let asked = ask(app, &mut order).await?;
-    record(app, order, asked).await?;
-    Ok(true)
+    let span = sending(&order);
+    async {
+        let asked = ask(app, &mut order).await?;
+        record(app, order, asked).await?;
+        Ok(true)
+    }
+    .instrument(span)
+    .await
+}
+
+/// The span in which a supplier is asked about an order, in the trace that it was planned in.
+fn sending(order: &order::Model) -> Span {
+    let span = tracing::info_span!(
+        "send restock order",
+        order = %order.id,
+        sku = order.sku,
+        supplier = order.supplier_id,
+        attempts = order.attempts,
+        trace_id = field::Empty,
+    );
+    telemetry::continue_from(&span, order.traceparent.as_deref());
+    span
 }
 
 /// What became of asking.

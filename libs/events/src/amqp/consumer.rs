@@ -11,6 +11,7 @@ use lapin::{
 };
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
@@ -24,6 +25,7 @@ use crate::{
     bus::{Delivery, Handler, Message, Subscription},
     hands::{DRAIN_LIMIT, Finished, Hands, IN_HAND_MAX, Outcome, Retries},
     measure,
+    trace::{self, System},
 };
 
 /// How long an acknowledgement may take. It has no answer; on a dead connection it never returns.
@@ -98,7 +100,8 @@ impl Consumer {
         let (name, tag) = (short(&queue)?, short("")?);
         let consume = channel.basic_consume(name, tag, BasicConsumeOptions::default(), FieldTable::default());
         let deliveries = bounded("basic.consume", consume).await?;
-        let hands = Hands::new(self.subscription.name(), Arc::clone(&self.handler), retries);
+        let (name, handler) = (self.subscription.name(), Arc::clone(&self.handler));
+        let hands = Hands::new(System::RabbitMq, name, handler, retries);
         Ok(Session { link, deliveries, queue, hands, settling: FuturesUnordered::new() })
     }
 
@@ -155,9 +158,10 @@ impl Consumer {
     }
 
     fn settle(&self, finished: Finished<Acker>) -> BoxFuture<'static, Result<(), String>> {
-        let Finished { delivery, ticket: acker, outcome, .. } = finished;
+        let Finished { delivery, ticket: acker, outcome, span, .. } = finished;
         let publisher = Arc::clone(&self.publisher);
         let subscription = self.subscription.clone();
+        let inside = span.clone();
         async move {
             match outcome {
                 Outcome::Done => acknowledge(&acker).await,
@@ -166,12 +170,14 @@ impl Consumer {
                     in_time("reject", reject).await
                 }
                 Outcome::Park(reason) => {
+                    trace::failed(&span, &reason);
                     park(&publisher, &subscription, &delivery.message, &reason).await;
                     acknowledge(&acker).await
                 }
                 Outcome::Abandon => Ok(()),
             }
         }
+        .instrument(inside)
         .boxed()
     }
 }
@@ -189,7 +195,8 @@ fn take(hands: &mut Hands<Acker>, received: Received) {
 /// back everything else that is, and count it.
 async fn park(publisher: &Publisher, subscription: &Subscription, message: &Message, reason: &str) {
     let Message { id, routing_key, traceparent, .. } = message;
-    tracing::error!(queue = subscription.name(), id, routing_key, traceparent, reason, "a message is parked");
+    let (queue, event) = (subscription.name(), message.kind());
+    tracing::error!(queue, id, event, routing_key, traceparent, reason, "a message is parked");
     let Subscription::Durable(queue) = subscription else { return };
     let mut backoff = Backoff::up_to(RECONNECT_MAX);
     while let Err(error) = publisher.park(queue, message, reason).await {

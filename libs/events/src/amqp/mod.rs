@@ -26,6 +26,7 @@ use crate::{
     bus::{Bus, Handler, Message, Parked, PublishError, Subscription},
     measure,
     topology::Topology,
+    trace::{Publishing, System},
 };
 
 /// Why a message is dead, in a header of it.
@@ -95,8 +96,16 @@ impl AmqpBus {
 
 #[async_trait]
 impl Bus for AmqpBus {
-    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), PublishError>> {
-        self.publisher.publish(messages).await
+    async fn publish(&self, mut messages: Vec<Message>) -> Vec<Result<(), PublishError>> {
+        // While there is no connection nothing is published, and there would be a span for each that is not.
+        if !self.publisher.is_up() {
+            return self.publisher.publish(messages).await;
+        }
+        let exchange = &self.shared.server.topology.exchange;
+        let publishing = Publishing::begin(System::RabbitMq, exchange, &mut messages);
+        let results = self.publisher.publish(messages).await;
+        publishing.end(&results);
+        results
     }
 
     async fn consume(&self, subscription: Subscription, handler: Arc<dyn Handler>, stop: CancellationToken) {

@@ -136,6 +136,11 @@ impl Publisher {
         self.state.send_replace(State::Down(error));
     }
 
+    /// Whether there is a link.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(*self.state.borrow(), State::Up(_))
+    }
+
     /// The link; an error at once when there is none, except before the first attempt has ended.
     async fn current(&self) -> Result<Arc<Open>, PublishError> {
         let mut states = self.state.subscribe();

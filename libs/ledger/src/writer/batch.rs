@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::{Command, Event, HoldId, Item, ItemId, Location, LocationId, Place, Refusal, Stock, Timestamp};
+use platform::telemetry::{self, SpanContext};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -22,7 +23,8 @@ pub(super) struct Job {
     pub(super) key: Option<String>,
     pub(super) command_id: Uuid,
     pub(super) fingerprint: Option<String>,
-    pub(super) traceparent: Option<String>,
+    /// Whose trace its events are part of.
+    pub(super) trace: Option<SpanContext>,
     pub(super) reply: oneshot::Sender<Result<Together, Unanswered>>,
 }
 
@@ -61,8 +63,8 @@ impl Job {
         reply: oneshot::Sender<Result<Together, Unanswered>>,
     ) -> Job {
         let fingerprint = key.is_some().then(|| fingerprint(&requests, together));
-        let traceparent = platform::telemetry::current_traceparent();
-        Job { requests, together, key, command_id: Uuid::now_v7(), fingerprint, traceparent, reply }
+        let trace = telemetry::current();
+        Job { requests, together, key, command_id: Uuid::now_v7(), fingerprint, trace, reply }
     }
 
     /// Under which the answer is kept.
@@ -225,7 +227,7 @@ impl Batch {
         let mut command_id = job.command_id;
         let recorded = job.requests.iter().zip(decided).map(|(request, events)| {
             let difference = difference(&request.command, &events);
-            self.record(request, command_id, job.traceparent.clone(), events);
+            self.record(request, command_id, job.trace.as_ref(), events);
             let done = Done { difference, ..done(&self.stock, request, command_id, self.now) };
             command_id = Uuid::now_v7();
             done
@@ -237,7 +239,7 @@ impl Batch {
         &mut self,
         request: &Request,
         command_id: Uuid,
-        traceparent: Option<String>,
+        trace: Option<&SpanContext>,
         events: Vec<Event>,
     ) {
         let cause = Cause::of(request, command_id);
@@ -248,7 +250,8 @@ impl Batch {
             self.recording.happened(event, &self.stock, &cause, &mut self.touched);
         }
         let news = announce(request, command_id, &events, &before, &self.stock, self.now);
-        let entry = |event| events::outbox::Entry::new(super::SOURCE, event, self.now, traceparent.clone());
+        let traceparent = || trace.map(telemetry::traceparent);
+        let entry = |event| events::outbox::Entry::new(super::SOURCE, event, self.now, traceparent());
         self.recording.news.extend(news.into_iter().map(entry));
     }
 }

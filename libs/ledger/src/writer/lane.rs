@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 use platform::db::DbConfig;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::ahead::Ahead;
 use super::batch::{Batch, Decided, Job, Loaded};
 use super::connection::{Approach, Connection, Keys, Remedy, StoreError};
 use super::memory::{Memory, Strays};
+use super::trace;
 use super::transaction::Known;
 use crate::measure::{self, Undone};
 use crate::request::{Together, Unanswered};
@@ -154,7 +156,7 @@ impl Lane {
                 let connection = connection.as_mut().ok_or(StoreError::Silent)?;
                 connection.record(&recording, GOOD_FAITH).await
             };
-            let write = tokio::time::timeout(self.silence(), write);
+            let write = tokio::time::timeout(self.silence(), write.instrument(trace::batch(&jobs)));
             tokio::pin!(write);
             loop {
                 let room = self.batch.saturating_sub(next.commands()).min(DECIDED_AT_ONCE);
@@ -194,16 +196,22 @@ impl Lane {
 
     /// Answers jobs of which the first attempt may have `failed` already.
     async fn answer(&mut self, jobs: Vec<Job>, failed: Option<StoreError>) {
-        let apart = match self.attempt(&jobs, failed, 0).await {
+        let span = trace::batch(&jobs);
+        let apart = match self.attempt(&jobs, failed, 0).instrument(span.clone()).await {
             Ok(answers) => return reply(jobs, answers),
             // A lock that did not help is about one item, whatever is wrong with it.
             Err(Remedy::Apart | Remedy::Lock) if jobs.len() > 1 => true,
             Err(_) => false,
         };
+        span.record("otel.status_code", "ERROR");
         for job in jobs {
             let alone = [job];
             // One of the attempts on all of them may have gone through unseen.
-            let answers = if apart { self.attempt(&alone, None, 1).await } else { Err(Remedy::Again) };
+            let answers = if apart {
+                self.attempt(&alone, None, 1).instrument(trace::batch(&alone)).await
+            } else {
+                Err(Remedy::Again)
+            };
             let unavailable = || vec![Err(Unanswered::Unavailable)];
             reply(alone.into(), answers.unwrap_or_else(|_| unavailable()));
         }

@@ -22,6 +22,7 @@ mod postgres;
 mod recording;
 mod rows;
 mod sqlite;
+mod trace;
 mod transaction;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -33,6 +34,7 @@ use platform::db::DbConfig;
 use platform::hosting::Task;
 use serde::Deserialize;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tracing::Span;
 
 pub(crate) use announce::subject;
 use batch::Job;
@@ -92,31 +94,32 @@ impl Writer {
 
     /// Queues a command and waits until what came of it is durable. Nothing is undone when the caller stops
     /// waiting. When the queue is full it is refused as busy.
-    #[tracing::instrument(name = "submit", skip_all, fields(command = request.command.word()))]
     pub async fn submit(&self, request: Request) -> Result<Answer, Unanswered> {
         let word = request.command.word();
-        let (lane, job, answer) = self.job(request);
-        told(word, self.queue(lane, job, answer).await).and_then(alone)
+        let span = trace::command(word, 1);
+        let (lane, job, answer) = span.in_scope(|| self.job(request));
+        told(word, &span, self.queue(lane, job, answer).await).and_then(alone)
     }
 
     /// The same, but waits for room in the queue: for the lines of a batch. How many of them wait at once is for the
     /// caller to bound.
     pub async fn submit_patiently(&self, request: Request) -> Result<Answer, Unanswered> {
         let word = request.command.word();
-        let (lane, job, answer) = self.job(request);
-        told(word, self.queue_patiently(lane, job, answer).await).and_then(alone)
+        let span = trace::command(word, 1);
+        let (lane, job, answer) = span.in_scope(|| self.job(request));
+        told(word, &span, self.queue_patiently(lane, job, answer).await).and_then(alone)
     }
 
     /// Does all of the requests or none, in one transaction, each as things stand after those before it. They are of
     /// one caller, and `key` is the name for all of them: their own keys do not count.
-    #[tracing::instrument(name = "submit together", skip_all, fields(commands = requests.len()))]
     pub async fn submit_together(
         &self,
         requests: Vec<Request>,
         key: Option<String>,
     ) -> Result<Together, Unanswered> {
-        let (lane, job, answer) = self.joint_job(requests, key);
-        told(measure::TOGETHER, self.queue(lane, job, answer).await)
+        let span = trace::command(measure::TOGETHER, requests.len());
+        let (lane, job, answer) = span.in_scope(|| self.joint_job(requests, key));
+        told(measure::TOGETHER, &span, self.queue(lane, job, answer).await)
     }
 
     /// The same, but waits for room in the queue, as [`Writer::submit_patiently`] does.
@@ -125,8 +128,9 @@ impl Writer {
         requests: Vec<Request>,
         key: Option<String>,
     ) -> Result<Together, Unanswered> {
-        let (lane, job, answer) = self.joint_job(requests, key);
-        told(measure::TOGETHER, self.queue_patiently(lane, job, answer).await)
+        let span = trace::command(measure::TOGETHER, requests.len());
+        let (lane, job, answer) = span.in_scope(|| self.joint_job(requests, key));
+        told(measure::TOGETHER, &span, self.queue_patiently(lane, job, answer).await)
     }
 
     async fn queue(&self, lane: usize, job: Job, answer: Answered) -> Result<Together, Unanswered> {
@@ -202,8 +206,12 @@ fn alone(Together { outcome, replayed }: Together) -> Result<Answer, Unanswered>
     Ok(Answer { outcome, replayed })
 }
 
-/// Counts an answer.
-fn told(word: &'static str, answer: Result<Together, Unanswered>) -> Result<Together, Unanswered> {
+/// Counts an answer, and tells it to the command's span.
+fn told(
+    word: &'static str,
+    span: &Span,
+    answer: Result<Together, Unanswered>,
+) -> Result<Together, Unanswered> {
     let outcome = match &answer {
         Ok(Together { replayed: true, .. }) => "replayed",
         Ok(Together { outcome: Ok(_), .. }) => "accepted",
@@ -217,5 +225,6 @@ fn told(word: &'static str, answer: Result<Together, Unanswered>) -> Result<Toge
         Err(Unanswered::Stopping) => "stopping",
     };
     measure::answered(word, outcome);
+    trace::answered(span, outcome, &answer);
     answer
 }

@@ -15,6 +15,8 @@ use tokio_util::task::TaskTracker;
 use tower_http::timeout::DeadlineBody;
 use tracing::{Instrument, Span, field};
 
+use super::leaving::Leaving;
+
 use crate::auth::Verifier;
 use crate::problem::Problem;
 use crate::telemetry::{self, TRACEPARENT};
@@ -22,7 +24,10 @@ use crate::telemetry::{self, TRACEPARENT};
 /// Stands for every path that no route has: a stranger's paths must not become labels.
 const UNMATCHED: &str = "unmatched";
 
-/// Opens the request's span, as part of the trace that it came with.
+/// What a request is answered with whose client has left: nobody reads it, but logs and metrics tell of it.
+const CLIENT_LEFT: u16 = 499;
+
+/// Opens the request's span, as part of the trace that it came with, and logs what became of it.
 pub(super) async fn trace(request: Request, next: Next) -> Response {
     let route = route(&request);
     let method = request.method();
@@ -40,14 +45,31 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
     );
     let traceparent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
     telemetry::continue_from(&span, traceparent);
-    let response = next.run(request).instrument(span.clone()).await;
-    let status = response.status();
-    span.record("http.response.status_code", status.as_u16());
-    if status.is_server_error() {
-        span.record("otel.status_code", "ERROR");
-    }
-    span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
+    let (start, path) = (Instant::now(), request.uri().path().to_owned());
+    let method = method.clone();
+    let told = span.clone();
+    let leaving = Leaving::new(CLIENT_LEFT, move |status| {
+        told.record("http.response.status_code", status);
+        if status >= 500 {
+            told.record("otel.status_code", "ERROR");
+        }
+        told.in_scope(|| access(&method, &path, status, start.elapsed()));
+    });
+    let response = next.run(request).instrument(span).await;
+    leaving.answered(response.status().as_u16());
     response
+}
+
+/// The access log: a line a request. Those that went as they should are many, and only said when asked for.
+fn access(method: &Method, path: &str, status: u16, took: Duration) {
+    let duration_ms = took.as_micros() as f64 / 1e3;
+    match status {
+        500.. => tracing::warn!(target: "access", %method, path, status, duration_ms, "answered"),
+        CLIENT_LEFT => {
+            tracing::info!(target: "access", %method, path, status, duration_ms, "the client left");
+        }
+        _ => tracing::debug!(target: "access", %method, path, status, duration_ms, "answered"),
+    }
 }
 
 /// Counts and times, by method, route template and status.
@@ -63,14 +85,17 @@ pub(super) async fn measure(request: Request, next: Next) -> Response {
         _ => "_OTHER",
     };
     let start = Instant::now();
+    let leaving = Leaving::new(CLIENT_LEFT, move |status| {
+        metrics::histogram!(
+            "http_server_request_duration_seconds",
+            "http_request_method" => method,
+            "http_route" => route,
+            "http_response_status_code" => status.to_string(),
+        )
+        .record(start.elapsed());
+    });
     let response = next.run(request).await;
-    metrics::histogram!(
-        "http_server_request_duration_seconds",
-        "http_request_method" => method,
-        "http_route" => route,
-        "http_response_status_code" => response.status().as_str().to_owned(),
-    )
-    .record(start.elapsed());
+    leaving.answered(response.status().as_u16());
     response
 }
 

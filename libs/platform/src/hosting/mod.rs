@@ -10,6 +10,7 @@
 mod connections;
 mod grpc;
 mod layers;
+mod leaving;
 mod readiness;
 mod routes;
 mod serve;

@@ -19,10 +19,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 pub use claims::{claim, claim_due, create_table};
 
 use crate::hosting::Task;
+use crate::telemetry;
 
 /// No zone has ever moved its clocks by more than this at once without skipping a date.
 const LARGEST_SHIFT: Duration = Duration::hours(3);
@@ -152,13 +154,14 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     Task::new(name, move |stop| async move {
-        if let Err(error) = tick(period, work, stop).await {
+        if let Err(error) = tick(name, period, work, stop).await {
             tracing::error!(%error, name, "the scheduler failed");
         }
     })
 }
 
 async fn tick<F: Future<Output = ()>>(
+    name: &'static str,
     period: std::time::Duration,
     mut work: impl FnMut(DateTime<Utc>) -> F,
     stop: CancellationToken,
@@ -171,7 +174,7 @@ async fn tick<F: Future<Output = ()>>(
     scheduler.start().await?;
     wake.notify_one();
     while stop.run_until_cancelled(wake.notified()).await.is_some() {
-        work(Utc::now()).await;
+        work(Utc::now()).instrument(telemetry::job(name)).await;
     }
     scheduler.shutdown().await
 }

@@ -142,6 +142,13 @@ async fn a_client_that_leaves_cancels_nothing() {
     client.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     begun.notified().await;
     drop(client);
+    eventually("it is counted as gone", LIMIT, async || {
+        let metrics = running.get("/metrics").await.text().await.unwrap();
+        let count = "http_server_request_duration_seconds_count";
+        let told = r#"http_request_method="GET",http_route="/slow",http_response_status_code="499""#;
+        metrics.contains(&format!("{count}{{{told}}} 1")).then_some(())
+    })
+    .await;
     go.notify_one();
     tokio::time::timeout(LIMIT, done.notified()).await.unwrap();
 }

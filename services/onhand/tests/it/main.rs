@@ -13,3 +13,4 @@ mod main_loop;
 mod outage;
 mod promql;
 mod system;
+mod traces;

@@ -55,6 +55,15 @@ impl Process {
         }
     }
 
+    /// Asks it to stop, and says whether it did so by itself within `limit`.
+    pub(crate) async fn stops(&mut self, limit: Duration) -> bool {
+        let asked = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        let mut child = self.child.take().unwrap();
+        let ended = eventually("the process ends", limit, async || child.try_wait().unwrap()).await;
+        ended.success()
+    }
+
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.as_ref().unwrap().id()
@@ -94,6 +103,7 @@ pub(crate) struct System {
     updater_url: String,
     checker_url: String,
     suppliers_url: String,
+    calls_url: String,
     /// Last: the processes go before what they stand on.
     pub(crate) stage: Stage,
 }
@@ -105,8 +115,8 @@ pub(crate) struct Wishes {
     pub(crate) updater_bus: Option<String>,
     /// The bus as everybody is to reach it.
     pub(crate) bus: Option<String>,
-    /// Keys of the configuration, over what a test has anyway.
-    pub(crate) settings: Vec<(&'static str, String)>,
+    /// What else is to be configured, for everybody.
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 impl System {
@@ -117,22 +127,23 @@ impl System {
     pub(crate) async fn start_with(stage: Stage, wishes: Wishes) -> System {
         platform::hosting::install_tls();
         let addresses = [stage.free_address(), stage.free_address(), stage.free_address()];
+        let calls = stage.free_address();
         let mut settings = stage.settings();
         settings.extend([
             ("supplier_sync.allow_private_addresses".to_owned(), "true".to_owned()),
             ("supplier_sync.secret_key".to_owned(), SECRET_KEY.to_owned()),
             ("onhand.listen".to_owned(), addresses[0].to_string()),
-            ("onhand.grpc_listen".to_owned(), stage.free_address().to_string()),
-            ("stock_updater.grpc_listen".to_owned(), stage.free_address().to_string()),
+            ("onhand.grpc_listen".to_owned(), calls.to_string()),
+            ("stock_updater.grpc_listen".to_owned(), calls.to_string()),
             ("stock_checker.grpc_listen".to_owned(), stage.free_address().to_string()),
             ("stock_updater.listen".to_owned(), addresses[0].to_string()),
             ("stock_checker.listen".to_owned(), addresses[1].to_string()),
             ("supplier_sync.listen".to_owned(), addresses[2].to_string()),
         ]);
+        settings.extend(wishes.settings);
         if let Some(bus) = wishes.bus {
             settings.push(("bus.url".to_owned(), bus));
         }
-        settings.extend(wishes.settings.into_iter().map(|(key, value)| (key.to_owned(), value)));
         let environment = |bus: Option<String>| -> Vec<(String, String)> {
             let mut settings = settings.clone();
             settings.extend(bus.map(|bus| ("bus.url".to_owned(), bus)));
@@ -145,9 +156,18 @@ impl System {
         };
         let updater = Process::start(first, environment(wishes.updater_bus), &stage.folder);
         let [updater_url, checker_url, suppliers_url] = urls.map(|which| url(addresses[which]));
+        let calls_url = url(calls);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut system =
-            System { stage, updater, _others: vec![], http, updater_url, checker_url, suppliers_url };
+        let mut system = System {
+            stage,
+            updater,
+            _others: vec![],
+            http,
+            updater_url,
+            checker_url,
+            suppliers_url,
+            calls_url,
+        };
         system.ready(&system.updater_url).await;
         for other in others {
             system._others.push(Process::start(other, environment(None), &system.stage.folder));
@@ -183,6 +203,11 @@ impl System {
             ("stock-checker", &self.checker_url),
             ("supplier-sync", &self.suppliers_url),
         ]
+    }
+
+    /// Where stock-updater, or all of it, is called.
+    pub(crate) fn calls_url(&self) -> &str {
+        &self.calls_url
     }
 
     /// Which service answers a path.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use platform::breaker::{Breakers, Open};
+use platform::telemetry::outgoing;
 use reqwest::{Client, StatusCode, Url, header, redirect};
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -107,7 +108,7 @@ impl Source {
     ) -> Result<Option<Quoted>, Failed> {
         let request =
             self.client.get(self.url(sku, currency, lang)).header(header::ACCEPT, "application/json");
-        let mut response = request.send().await.map_err(|_| Failed::Unreachable)?;
+        let mut response = outgoing::send(request).await.map_err(|_| Failed::Unreachable)?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(None),

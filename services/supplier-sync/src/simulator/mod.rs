@@ -56,6 +56,8 @@ pub struct SimOrder {
     pub status: String,
     /// How often it was placed; 1 is as it should be.
     pub placed: u32,
+    /// The trace that it was first placed in.
+    pub traceparent: Option<String>,
 }
 
 /// What the simulated supplier says to orders.

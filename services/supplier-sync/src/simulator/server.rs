@@ -112,16 +112,18 @@ struct Placed {
 async fn place(
     Extension(shared): Extension<Shared>,
     mode: axum::Extension<Mode>,
+    headers: HeaderMap,
     Json(placed): Json<Placed>,
 ) -> Response {
-    let answer = take_order(&shared, placed);
+    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let answer = take_order(&shared, placed, traceparent);
     if mode.0 == Mode::LostAnswer {
         std::future::pending::<()>().await;
     }
     answer
 }
 
-fn take_order(shared: &Shared, placed: Placed) -> Response {
+fn take_order(shared: &Shared, placed: Placed, traceparent: Option<String>) -> Response {
     let mut state = lock(shared);
     let status = match &state.policy {
         OrderPolicy::Confirm => "confirmed",
@@ -136,6 +138,7 @@ fn take_order(shared: &Shared, placed: Placed) -> Response {
         quantity: placed.quantity,
         status: status.to_owned(),
         placed: 0,
+        traceparent,
     });
     order.placed += 1;
     (StatusCode::CREATED, Json(json!({ "reference": order.reference, "status": order.status })))

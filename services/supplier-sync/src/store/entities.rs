@@ -215,6 +215,8 @@ pub(crate) mod order {
         pub(crate) last_error: Option<String>,
         pub(crate) created_at: DateTimeUtc,
         pub(crate) updated_at: DateTimeUtc,
+        /// The trace that it was planned in.
+        pub(crate) traceparent: Option<String>,
     }
 
     #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -21,6 +21,7 @@ use super::calls::{Call, Calls};
 use super::refuse;
 use crate::auth::Verifier;
 use crate::hosting::layers::{Detached, Undone};
+use crate::hosting::leaving::Leaving;
 use crate::problem::Problem;
 use crate::telemetry::{self, TRACEPARENT};
 
@@ -41,7 +42,10 @@ const COMPLAINTS: [&str; 4] = [
     "protocol error: received message with",
 ];
 
-/// Opens the call's span, as part of the trace that it came with.
+/// The status of a call whose client has left: cancelled.
+const CLIENT_LEFT: u16 = 1;
+
+/// Opens the call's span, as part of the trace that it came with, and logs what became of it.
 pub(super) async fn trace(State(calls): State<Arc<Calls>>, mut request: Request, next: Next) -> Response {
     let call = calls.at(request.uri().path());
     let span = tracing::info_span!(
@@ -58,32 +62,55 @@ pub(super) async fn trace(State(calls): State<Arc<Calls>>, mut request: Request,
     );
     let traceparent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
     telemetry::continue_from(&span, traceparent);
-    request.extensions_mut().insert(call);
-    let response = next.run(request).instrument(span.clone()).await;
-    when_answered(response, move |code| {
-        span.record("rpc.grpc.status_code", code);
-        let code = Code::from_bytes(code.as_bytes());
-        if matches!(code, Code::Internal | Code::Unknown | Code::DataLoss | Code::Unavailable) {
-            span.record("otel.status_code", "ERROR");
+    request.extensions_mut().insert(call.clone());
+    let (start, told) = (Instant::now(), span.clone());
+    let leaving = Leaving::new(CLIENT_LEFT, move |code| {
+        told.record("rpc.grpc.status_code", code);
+        let code = Code::from_i32(i32::from(code));
+        if is_ours(code) {
+            told.record("otel.status_code", "ERROR");
         }
-        span.in_scope(|| tracing::debug!(?code, "answered"));
-    })
+        told.in_scope(|| access(&call, code, start.elapsed()));
+    });
+    let response = next.run(request).instrument(span).await;
+    when_answered(response, leaving)
+}
+
+/// Whether it is no fault of the caller's.
+fn is_ours(status: Code) -> bool {
+    matches!(status, Code::Internal | Code::Unknown | Code::DataLoss | Code::Unavailable)
+}
+
+/// The access log, as for requests.
+fn access(call: &Call, code: Code, took: Duration) {
+    let Call { service: rpc_service, method: rpc_method } = call;
+    let duration_ms = took.as_micros() as f64 / 1e3;
+    match code {
+        code if is_ours(code) => {
+            tracing::warn!(target: "access", rpc_service, rpc_method, ?code, duration_ms, "answered");
+        }
+        Code::Cancelled => {
+            tracing::info!(target: "access", rpc_service, rpc_method, ?code, duration_ms, "the client left");
+        }
+        _ => tracing::debug!(target: "access", rpc_service, rpc_method, ?code, duration_ms, "answered"),
+    }
 }
 
 /// Counts and times, by service, method and status.
 pub(super) async fn measure(request: Request, next: Next) -> Response {
     let call = request.extensions().get::<Call>().cloned().unwrap_or_else(Call::unmatched);
     let start = Instant::now();
-    let response = next.run(request).await;
-    when_answered(response, move |code| {
+    let leaving = Leaving::new(CLIENT_LEFT, move |code| {
         metrics::histogram!(
             "rpc_server_duration_seconds",
             "rpc_service" => call.service,
             "rpc_method" => call.method,
-            "rpc_grpc_status_code" => code.to_owned(),
+            "rpc_grpc_status_code" => code.to_string(),
         )
         .record(start.elapsed());
-    })
+    });
+    let response = next.run(request).await;
+    when_answered(response, leaving)
 }
 
 /// What [`detach`] needs.
@@ -137,22 +164,23 @@ pub(super) async fn authenticate(
     }
 }
 
-/// Tells the status, when the answer is complete: a refusal has it in its head, a success at its very end.
-fn when_answered(response: Response, tell: impl FnOnce(&str) + Send + 'static) -> Response {
-    fn code(headers: &HeaderMap) -> Option<&str> {
-        headers.get(GRPC_STATUS)?.to_str().ok()
+/// Tells the status, when the answer is complete: a refusal has it in its head, a success at its very end. Who does not
+/// stay for that has left.
+fn when_answered(response: Response, leaving: Leaving<impl FnOnce(u16) + Send + 'static>) -> Response {
+    fn code(headers: &HeaderMap) -> Option<u16> {
+        headers.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()
     }
     if let Some(code) = code(response.headers()) {
-        tell(code);
+        leaving.answered(code);
         return response;
     }
-    let mut tell = Some(tell);
+    let mut leaving = Some(leaving);
     response.map(|body| {
         Body::new(body.map_frame(move |frame| {
             if let Some(code) = frame.trailers_ref().and_then(code)
-                && let Some(tell) = tell.take()
+                && let Some(leaving) = leaving.take()
             {
-                tell(code);
+                leaving.answered(code);
             }
             frame
         }))

@@ -63,8 +63,9 @@ async fn every_panel_shows_something_and_every_alert_is_about_what_is_exported()
     let calls = stage.free_address().to_string();
     let wishes = Wishes {
         settings: vec![
-            ("stock_updater.audit_period_s", "1".to_owned()),
-            ("stock_checker.grpc_listen", calls.clone()),
+            ("stock_updater.audit_period_s".to_owned(), "1".to_owned()),
+            ("stock_updater.demand_period_s".to_owned(), "1".to_owned()),
+            ("stock_checker.grpc_listen".to_owned(), calls.clone()),
         ],
         ..Wishes::default()
     };

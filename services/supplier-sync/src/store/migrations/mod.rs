@@ -2,6 +2,7 @@
 
 mod m20261121_000001_suppliers;
 mod m20261121_000002_transit;
+mod m20261130_000005_order_traces;
 
 use sea_orm_migration::prelude::*;
 
@@ -11,6 +12,10 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_suppliers::Migration), Box::new(m20261121_000002_transit::Migration)]
+        vec![
+            Box::new(m20261121_000001_suppliers::Migration),
+            Box::new(m20261121_000002_transit::Migration),
+            Box::new(m20261130_000005_order_traces::Migration),
+        ]
     }
 }
