@@ -26,7 +26,7 @@ put _index_template/onhand <<'END'
       ],
       "properties": {
         "@timestamp": { "type": "date" },
-        "timestamp": { "type": "date_nanos" },
+        "time": { "type": "date_nanos" },
         "message": { "type": "text" },
         "log": { "type": "text" },
         "spans": { "type": "flattened", "ignore_above": 8191 }

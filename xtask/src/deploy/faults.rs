@@ -354,6 +354,9 @@ impl Edit {
             }
             Append { file, text } => {
                 let path = tree.join(file);
+                if let Some(folder) = path.parent() {
+                    fs::create_dir_all(folder)?;
+                }
                 let before = if path.exists() { fs::read_to_string(&path)? } else { String::new() };
                 fs::write(path, before + text)?;
             }
