@@ -26,7 +26,7 @@ pub(crate) enum Error {
     #[error("supplier {0:?} has no adapter and base URL yet")]
     SupplierIncomplete(String),
     /// Changed since the caller read it.
-    #[error("the supplier is at version {now}")]
+    #[error("it is at version {now}")]
     VersionStale { now: i64 },
     /// Its catalog has no such product.
     #[error("supplier {supplier_id:?} has no product {product_id:?}")]
@@ -54,9 +54,15 @@ pub(crate) enum Error {
     /// Nothing more is to come of it.
     #[error("the restock order is {}, nothing more is to come of it", .0.word())]
     OrderClosed(OrderState),
-    /// More than is still to come.
-    #[error("{received} were received and {outstanding} are still to come")]
-    OverReceipt { received: i64, outstanding: i64 },
+    /// Another receipt of the order has this reference.
+    #[error("another receipt of the order has the reference {0:?}")]
+    ReferenceTaken(String),
+    /// No event has told of such an item.
+    #[error("there is no item {0:?}")]
+    ItemUnknown(String),
+    /// A product with several variants.
+    #[error("{0:?} stands for several items")]
+    ItemAmbiguous(String),
     /// A value that cannot be.
     #[error("{field}: {why}")]
     Invalid { field: &'static str, why: String },
@@ -108,9 +114,11 @@ impl From<Error> for Problem {
             Error::OrderClosed(_) => {
                 (S::CONFLICT, "restock-order-closed", "Nothing more is to come of the order")
             }
-            Error::OverReceipt { .. } => {
-                (S::CONFLICT, "over-receipt", "More was received than is still to come")
+            Error::ReferenceTaken(_) => {
+                (S::CONFLICT, "receipt-reference-taken", "Another receipt has the reference")
             }
+            Error::ItemUnknown(_) => (S::NOT_FOUND, "item-unknown", "There is no such item"),
+            Error::ItemAmbiguous(_) => (S::CONFLICT, "item-ambiguous", "The name stands for several items"),
             Error::Invalid { .. } => (S::UNPROCESSABLE_ENTITY, "value-invalid", "A value cannot be"),
             Error::Address(_) => (S::UNPROCESSABLE_ENTITY, "address-refused", "The address is refused"),
             Error::Db(error) => {
@@ -125,7 +133,6 @@ impl From<Error> for Problem {
         let problem = Problem::new(status, code, title).detail(error.to_string());
         match error {
             Error::VersionStale { now } => problem.with("version", now),
-            Error::OverReceipt { outstanding, .. } => problem.with("outstanding", outstanding),
             Error::Invalid { field, .. } => problem.with("field", field),
             Error::SyncOpen(run) => problem.with("sync_run_id", run.to_string()),
             Error::SupplierUnknown(_)
@@ -139,6 +146,9 @@ impl From<Error> for Problem {
             | Error::RunSuperseded
             | Error::OrderUnknown(_)
             | Error::OrderClosed(_)
+            | Error::ReferenceTaken(_)
+            | Error::ItemUnknown(_)
+            | Error::ItemAmbiguous(_)
             | Error::Address(_)
             | Error::Db(_)
             | Error::Seal(_)

@@ -4,8 +4,9 @@
 //! call: its retries are recorded with the order. No error names a URL, which may carry a key.
 
 mod body;
+mod orders;
 
-use crate::adapters::{SupplierAdapter, Target, below};
+use crate::adapters::{SupplierAdapter, Target};
 use crate::guard::{Guard, Refused};
 use crate::settings::Settings;
 use anyhow::Context;
@@ -15,10 +16,10 @@ use platform::breaker::{Asking, Breakers, Open, State};
 use platform::telemetry::outgoing;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, redirect};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use uuid::Uuid;
+
+pub(crate) use orders::{OrderAnswer, Promise};
 
 use body::{is_packed, read, unpacked};
 
@@ -61,9 +62,12 @@ pub(crate) enum FetchError {
     /// No answer in time, in whole.
     #[error("the supplier did not answer in time")]
     Timeout,
-    /// No connection, or it broke.
+    /// No connection: nothing was sent.
     #[error("the supplier cannot be reached: {0}")]
-    Unreachable(String),
+    Unconnected(String),
+    /// The connection broke.
+    #[error("the connection to the supplier broke: {0}")]
+    Broken(String),
     /// An answer that is no success.
     #[error("the supplier answered {status}{}", reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default())]
     Status { status: StatusCode, reason: Option<String>, retry_after: Option<Duration> },
@@ -78,29 +82,11 @@ pub(crate) enum FetchError {
     Unreadable(String),
 }
 
-/// What a supplier says of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum OrderAnswer {
-    /// It has the order and has not decided yet.
-    Taken,
-    /// It will deliver.
-    Confirmed,
-    /// It will not, for this reason.
-    Rejected(String),
-}
-
-#[derive(Deserialize)]
-struct OrderBody {
-    status: String,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
 impl FetchError {
     /// Whether asking again at once may help.
     fn is_passing(&self) -> bool {
         match self {
-            FetchError::Timeout | FetchError::Unreachable(_) => true,
+            FetchError::Timeout | FetchError::Unconnected(_) | FetchError::Broken(_) => true,
             FetchError::Status { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
@@ -156,53 +142,6 @@ impl Fetcher {
         let retried =
             ask.retry(backoff).when(FetchError::is_passing).adjust(|error, pause| self.pause(error, pause));
         self.judged(peer, asking, retried.await)
-    }
-
-    /// What the supplier knows of the order with our reference; `None` when it does not know it.
-    pub(crate) async fn order(
-        &self,
-        peer: &Peer,
-        reference: Uuid,
-    ) -> Result<Option<OrderAnswer>, FetchError> {
-        let url = below(&peer.target.base, &format!("orders/{reference}"));
-        match self.ask_about_order(peer, &url, self.client.get(url.clone())).await {
-            Err(FetchError::Status { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
-            other => other.map(Some),
-        }
-    }
-
-    /// Places an order under our reference. An error leaves open whether the supplier has it.
-    pub(crate) async fn place(
-        &self,
-        peer: &Peer,
-        reference: Uuid,
-        supplier_sku: &str,
-        quantity: i64,
-    ) -> Result<OrderAnswer, FetchError> {
-        let url = below(&peer.target.base, "orders");
-        let body = serde_json::json!({ "reference": reference, "sku": supplier_sku, "quantity": quantity });
-        let request =
-            self.client.post(url.clone()).header("Idempotency-Key", reference.to_string()).json(&body);
-        match self.ask_about_order(peer, &url, request).await {
-            Err(FetchError::Status { status, reason, .. }) if is_refusal(status) => {
-                Ok(OrderAnswer::Rejected(reason.unwrap_or_else(|| format!("the supplier answered {status}"))))
-            }
-            other => other,
-        }
-    }
-
-    async fn ask_about_order(
-        &self,
-        peer: &Peer,
-        url: &Url,
-        request: RequestBuilder,
-    ) -> Result<OrderAnswer, FetchError> {
-        let asking = self.ask(peer)?;
-        let body = match self.send(peer, url, request).await {
-            Ok(response) => read(response, MAX_ORDER_ANSWER_BYTES).await,
-            Err(error) => Err(error),
-        };
-        order_answer(&peer.target, &self.judged(peer, asking, body)?)
     }
 
     fn ask(&self, peer: &Peer) -> Result<Asking<'_>, FetchError> {
@@ -296,7 +235,8 @@ fn client(settings: &Settings, guard: Guard) -> anyhow::Result<Client> {
 }
 
 fn broken(error: reqwest::Error) -> FetchError {
-    if error.is_timeout() {
+    let connected = !error.is_connect();
+    if connected && error.is_timeout() {
         return FetchError::Timeout;
     }
     let mut causes = Vec::new();
@@ -310,25 +250,7 @@ fn broken(error: reqwest::Error) -> FetchError {
     }
     // The last cause says what happened; the first ones name the URL.
     let text = causes.pop().unwrap_or_else(|| error.without_url().to_string());
-    FetchError::Unreachable(text)
-}
-
-/// Statuses by which a supplier says no to an order for good. 409 is not one: it may mean that it has the order
-/// already, which the next attempt asks.
-fn is_refusal(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 400 | 410 | 413 | 422)
-}
-
-fn order_answer(target: &Target, body: &[u8]) -> Result<OrderAnswer, FetchError> {
-    let body: OrderBody = serde_json::from_slice(body).map_err(|e| FetchError::Unreadable(e.to_string()))?;
-    Ok(match body.status.to_ascii_lowercase().as_str() {
-        "confirmed" | "shipped" | "delivered" => OrderAnswer::Confirmed,
-        "rejected" | "refused" | "cancelled" | "canceled" => OrderAnswer::Rejected(
-            body.reason.map_or_else(|| "the supplier gave no reason".to_owned(), |text| said(target, &text)),
-        ),
-        // Whatever else it calls it: it has the order.
-        _ => OrderAnswer::Taken,
-    })
+    if connected { FetchError::Broken(text) } else { FetchError::Unconnected(text) }
 }
 
 /// What an error answer says, if it says it in one of the usual fields.

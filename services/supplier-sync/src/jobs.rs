@@ -5,9 +5,10 @@
 //! the job goes on. What runs at once is bounded.
 
 use crate::App;
+use crate::store::entities::order::OrderState;
 use crate::store::entities::run::RunCause;
 use crate::store::entities::supplier;
-use crate::store::{self, orders, runs, seen};
+use crate::store::{self, orders, policies, runs, seen};
 use crate::{restock, sender, suppliers, sync};
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -152,7 +153,7 @@ pub(crate) async fn orders(app: App, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let free = app.settings.concurrent_order_lanes.saturating_sub(lanes.len());
         let except: Vec<String> = busy.values().cloned().collect();
-        match orders::suppliers_due(&app.db, store::now(), &except, free as u64).await {
+        match due(&app, &except, free as u64).await {
             Ok(due) => {
                 for supplier_id in due {
                     let lane = lanes.spawn(sender::lane(app.clone(), supplier_id.clone()));
@@ -176,6 +177,10 @@ pub(crate) async fn orders(app: App, stop: CancellationToken) {
     }
 }
 
+async fn due(app: &App, except: &[String], free: u64) -> Result<Vec<String>, sea_orm::DbErr> {
+    orders::suppliers_due(&app.db, db::now(&app.db).await?, except, free).await
+}
+
 fn report(error: Option<tokio::task::JoinError>) {
     if let Some(error) = error {
         tracing::error!(%error, "work of a job failed; it is taken up again");
@@ -193,14 +198,26 @@ async fn sweep_once(app: &App) -> Result<(), sea_orm::DbErr> {
     let mut after = None;
     loop {
         let page = seen::short(&app.db, after, SWEEP_PAGE).await?;
-        for item_id in &page {
-            sweep_item(app, *item_id).await?;
-        }
-        match page.last() {
-            Some(last) if page.len() as u64 == SWEEP_PAGE => after = Some(*last),
-            _ => return Ok(()),
+        after = sweep_page(app, &page).await?;
+        if after.is_none() {
+            break;
         }
     }
+    loop {
+        let page = policies::short(&app.db, after, SWEEP_PAGE).await?;
+        after = sweep_page(app, &page).await?;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Where the next page begins; none when this was the last.
+async fn sweep_page(app: &App, page: &[Uuid]) -> Result<Option<Uuid>, sea_orm::DbErr> {
+    for item_id in page {
+        sweep_item(app, *item_id).await?;
+    }
+    Ok(page.last().copied().filter(|_| page.len() as u64 == SWEEP_PAGE))
 }
 
 async fn sweep_item(app: &App, item_id: Uuid) -> Result<(), sea_orm::DbErr> {
@@ -214,5 +231,24 @@ async fn sweep_item(app: &App, item_id: Uuid) -> Result<(), sea_orm::DbErr> {
         app.wake_for_order();
         tracing::info!(order = %order.id, sku = order.sku, quantity = order.quantity, "the sweep planned an order");
     }
+    Ok(())
+}
+
+/// Counts the orders that are open, for whoever watches them.
+pub(crate) async fn gauges(app: App) {
+    if let Err(error) = count_orders(&app).await {
+        tracing::warn!(%error, "open orders could not be counted");
+    }
+}
+
+async fn count_orders(app: &App) -> Result<(), sea_orm::DbErr> {
+    let counted: HashMap<_, _> = orders::open_by_state(&app.db).await?.into_iter().collect();
+    for state in OrderState::OPEN {
+        let count = counted.get(&state).copied().unwrap_or(0);
+        metrics::gauge!("restock_orders_open", "state" => state.word()).set(count as f64);
+    }
+    let overdue = orders::overdue(&app.db, None, db::now(&app.db).await?).await?;
+    metrics::gauge!("restock_orders_overdue").set(overdue as f64);
+    metrics::gauge!("restock_orders_in_doubt").set(orders::in_doubt(&app.db).await? as f64);
     Ok(())
 }

@@ -24,6 +24,7 @@ mod seal;
 mod sender;
 mod settings;
 pub mod simulator;
+mod steps;
 mod store;
 mod suppliers;
 mod sync;
@@ -44,6 +45,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
+
+pub use steps::{Step, Watcher};
 
 /// The service's name, in logs and metrics.
 const NAME: &str = "supplier-sync";
@@ -78,6 +82,7 @@ pub(crate) struct Parts {
     pub(crate) syncs_wake: Notify,
     /// There are orders to send.
     pub(crate) orders_wake: Notify,
+    watcher: Option<Watcher>,
 }
 
 impl Deref for App {
@@ -94,12 +99,28 @@ impl Parts {
         self.outbox_wake.notify_one();
         self.orders_wake.notify_one();
     }
+
+    /// Says that a step of an order is done.
+    pub(crate) async fn reached(&self, step: Step, order_id: Uuid) {
+        if let Some(watcher) = &self.watcher {
+            watcher(step, order_id).await;
+        }
+    }
 }
 
 /// Makes the service: connects to its database, brings its tables up to date, and lists its routes and tasks.
 ///
 /// The bus is passed in, so that services in one process share one. Errors name the configuration key at fault.
 pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Service> {
+    watched(config, bus, None).await
+}
+
+/// [`service`], with somebody who is told each step that its sender takes.
+pub async fn watched(
+    config: &Config,
+    bus: Arc<dyn Bus>,
+    watcher: Option<Watcher>,
+) -> anyhow::Result<Service> {
     platform::hosting::install_tls();
     measure::begin();
     let settings: Settings = config.section("supplier_sync")?;
@@ -116,6 +137,7 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
         outbox_wake: Arc::default(),
         syncs_wake: Notify::new(),
         orders_wake: Notify::new(),
+        watcher,
     }));
     keys::at_start(&app).await?;
     // Not the bus: without it suppliers, syncs and receipts go on, and events wait.
@@ -134,7 +156,8 @@ pub async fn migrate(config: &Config) -> anyhow::Result<DatabaseConnection> {
 fn tasks(app: &App, bus: Arc<dyn Bus>) -> Vec<Task> {
     let relay = Relay::new(NAME, app.db.clone(), bus.clone(), app.outbox_wake.clone());
     let consumer = Arc::new(Consumer(app.clone()));
-    let (schedules, syncs, orders, sweep) = (app.clone(), app.clone(), app.clone(), app.clone());
+    let (schedules, syncs, orders, sweep, gauges) =
+        (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     let (purge, show) = (app.clone(), app.clone());
     let inbox = app.db.clone();
     // Its consumers have an inbox instead of keys.
@@ -157,6 +180,11 @@ fn tasks(app: &App, bus: Arc<dyn Bus>) -> Vec<Task> {
             "supplier-sync sweep",
             Duration::from_secs(app.settings.sweep_interval_s),
             move |_| jobs::sweep(sweep.clone()),
+        ),
+        schedule::ticker(
+            "supplier-sync gauges",
+            Duration::from_secs(app.settings.sweep_interval_s),
+            move |_| jobs::gauges(gauges.clone()),
         ),
         schedule::ticker("supplier-sync purge", PURGE_INTERVAL, move |_| jobs::purge(purge.clone())),
         schedule::ticker("supplier-sync ages", SHOW_INTERVAL, move |_| jobs::show(show.clone())),

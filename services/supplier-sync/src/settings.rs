@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) order_attempts: i32,
     pub(crate) order_pause_ms: u64,
     pub(crate) order_longest_pause_ms: u64,
+    pub(crate) order_follow_up_ms: u64,
+    pub(crate) order_settle_ms: u64,
     pub(crate) pause_after_refusal_ms: u64,
 }
 
@@ -60,6 +62,7 @@ impl Settings {
             ("sweep_interval_s", self.sweep_interval_s),
             ("order_attempts", u64::try_from(self.order_attempts).unwrap_or(0)),
             ("order_pause_ms", self.order_pause_ms),
+            ("order_follow_up_ms", self.order_follow_up_ms),
         ];
         if let Some((key, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
             bail!("supplier_sync.{key} must be at least 1");
@@ -87,9 +90,10 @@ impl Settings {
         TimeDelta::milliseconds(i64::try_from(self.run_lease_ms).unwrap_or(i64::MAX / 2))
     }
 
-    /// How long a claim on an order holds: the lookup and the order itself timing out, and the rows.
+    /// How long a claim on an order holds: twice what two requests that time out, and the rows, can take, so that who
+    /// is halfway through it may still begin a request.
     pub(crate) fn order_limit(&self) -> Duration {
-        Duration::from_millis(self.request_timeout_ms.saturating_mul(2).saturating_add(RUN_MARGIN_MS))
+        Duration::from_millis(self.request_timeout_ms.saturating_mul(4).saturating_add(RUN_MARGIN_MS))
     }
 }
 

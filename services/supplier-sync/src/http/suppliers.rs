@@ -3,6 +3,7 @@
 use super::{Reader, Write, Writer, page};
 use crate::App;
 use crate::error::Error;
+use crate::restock::{Performance, performance};
 use crate::store::{self, catalog, entities::product};
 use crate::suppliers::{self, NewSupplier, Supplier, SupplierPatch};
 use axum::extract::State;
@@ -46,7 +47,7 @@ async fn create(
 }
 
 /// Adds the version that an answer names as its ETag, also when it is answered again.
-fn tagged(written: Replayable) -> Response {
+pub(super) fn tagged(written: Replayable) -> Response {
     #[derive(Deserialize)]
     struct Versioned {
         version: i64,
@@ -94,11 +95,22 @@ async fn list(
 
 /// Get a supplier.
 #[utoipa::path(get, path = "/v1/suppliers/{id}", tag = "suppliers", params(("id" = String, Path)), responses(
-    (status = 200, description = "The supplier; its version is the ETag", body = Supplier),
+    (status = 200, description = "The supplier; its version is the ETag", body = SupplierInFull),
     (status = 404, description = "There is no such supplier")))]
 async fn one(_: Reader, State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
     let supplier = suppliers::find(&app.db, &id).await?;
-    Ok((ETag(supplier.version), Json(suppliers::shown(supplier)?)).into_response())
+    let performance = performance(&app.db, &id, store::now()).await.map_err(Error::from)?;
+    let version = supplier.version;
+    let shown = SupplierInFull { supplier: suppliers::shown(supplier)?, performance };
+    Ok((ETag(version), Json(shown)).into_response())
+}
+
+/// A supplier, and what became of the orders at it.
+#[derive(Serialize, ToSchema)]
+struct SupplierInFull {
+    #[serde(flatten)]
+    supplier: Supplier,
+    performance: Performance,
 }
 
 /// Change a supplier.

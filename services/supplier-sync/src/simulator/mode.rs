@@ -42,6 +42,12 @@ pub enum Mode {
     Redirect,
     /// Takes an order and never answers; the catalog is healthy.
     LostAnswer,
+    /// Answers 503 to each order request and takes none; all else is healthy.
+    NotTaken,
+    /// Gets an order request, never answers, and looks at it only after it was asked about that order and said that it
+    /// has none (or at [`catch_up`](super::Simulator::catch_up)): the longest that a request can lie in a queue. The
+    /// catalog is healthy.
+    Late,
     /// Lists nothing; orders are healthy.
     EmptyFeed,
     /// Lists only the first product; orders are healthy.
@@ -54,7 +60,13 @@ impl Mode {
     /// The answer that a failing supplier gives to any request; `None` when it answers as it should.
     pub(super) async fn answer(self) -> Option<Response> {
         Some(match self {
-            Mode::Healthy | Mode::LostAnswer | Mode::EmptyFeed | Mode::MostRowsGone | Mode::Packed => {
+            Mode::Healthy
+            | Mode::NotTaken
+            | Mode::LostAnswer
+            | Mode::Late
+            | Mode::EmptyFeed
+            | Mode::MostRowsGone
+            | Mode::Packed => {
                 return None;
             }
             Mode::TooManyRequests => {

@@ -120,21 +120,6 @@ pub(crate) async fn find<C: ConnectionTrait>(
     Entity::find_by_id((supplier_id.to_owned(), product_id.to_owned())).one(db).await
 }
 
-/// The product that has this SKU with us; a listed one before one that is no longer listed.
-pub(crate) async fn by_sku<C: ConnectionTrait>(
-    db: &C,
-    supplier_id: &str,
-    sku: &str,
-) -> Result<Option<Model>, DbErr> {
-    Entity::find()
-        .filter(Column::SupplierId.eq(supplier_id))
-        .filter(Column::Sku.eq(sku))
-        .order_by_desc(Column::Active)
-        .order_by_asc(Column::ProductId)
-        .one(db)
-        .await
-}
-
 /// Products by id, after one of them.
 pub(crate) async fn list<C: ConnectionTrait>(
     db: &C,
@@ -182,4 +167,10 @@ pub(crate) async fn set_terms<C: ConnectionTrait>(
         .exec(db)
         .await?;
     Ok(())
+}
+
+/// What suppliers' catalogs have under one SKU of ours, listed or not.
+pub(crate) async fn of_sku<C: ConnectionTrait>(db: &C, sku: &str, limit: u64) -> Result<Vec<Model>, DbErr> {
+    let of_sku = Entity::find().filter(Column::Sku.eq(sku)).order_by_desc(Column::Active);
+    of_sku.order_by_asc(Column::SupplierId).order_by_asc(Column::ProductId).limit(limit).all(db).await
 }

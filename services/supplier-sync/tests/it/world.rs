@@ -86,6 +86,8 @@ impl World {
             ("schedule_interval_s", "1"),
             ("order_pause_ms", "50"),
             ("order_longest_pause_ms", "200"),
+            ("order_follow_up_ms", "50"),
+            ("order_settle_ms", "300"),
         ];
         let of_service = suitable.iter().chain(settings);
         over_defaults
@@ -186,6 +188,10 @@ impl World {
 
     pub(crate) async fn patch(&self, path: &str, body: Value) -> (u16, Value) {
         self.send(self.client.patch(self.url(path)).json(&body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> (u16, Value) {
+        self.send(self.client.put(self.url(path)).json(&body)).await
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
@@ -290,6 +296,24 @@ impl World {
             (orders.len() == count).then_some(orders)
         })
         .await
+    }
+
+    /// Waits until an event about an order was heard, the `nth` of its kind, and answers what it says.
+    pub(crate) async fn told(&self, kind: &str, nth: usize) -> Restock {
+        eventually(&format!("{kind} {nth}"), LIMIT, async || {
+            self.heard_of_orders()
+                .into_iter()
+                .filter(|(heard, _)| *heard == kind)
+                .nth(nth)
+                .map(|(_, told)| told)
+        })
+        .await
+    }
+
+    /// What a counter or gauge of the process stands at, by its name and labels.
+    pub(crate) async fn metric(&self, name: &str) -> Option<f64> {
+        let (_, metrics) = self.send(self.request("GET", "/metrics")).await;
+        metrics.as_str()?.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// Waits until an order is in a state, and answers it.
