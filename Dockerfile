@@ -21,15 +21,13 @@ ARG PROFILE=release
 ENV RUSTUP_TOOLCHAIN=${RUST} \
     CARGO_INCREMENTAL=0 \
     CARGO_PROFILE_RELEASE_DEBUG=false \
-    CARGO_PROFILE_RELEASE_STRIP=debuginfo \
-    CARGO_PROFILE_DEV_DEBUG=false \
-    CARGO_PROFILE_DEV_STRIP=debuginfo
+    CARGO_PROFILE_RELEASE_STRIP=debuginfo
 WORKDIR /src
 COPY . .
 # The caches keep crates and what was compiled of them between builds, outside of any layer.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --locked --profile "${PROFILE}" --workspace --exclude bench --exclude xtask --bins && \
+    cargo build --locked --profile "${PROFILE}" --workspace --bins && \
     made="target/$(test "${PROFILE}" = dev && echo debug || echo "${PROFILE}")" && \
     install -D --target-directory=/out \
       "${made}/onhand" "${made}/stock-checker" "${made}/stock-updater" "${made}/supplier-sync"

@@ -14,7 +14,16 @@ pub(crate) const CHECKS: [Check; 15] = [
     Check { name: "scripts", covers: &[".ci/run", "docker/ready.sh"], plan: scripts },
     Check { name: "suppressions", covers: &["Dockerfile"], plan: suppressions },
     Check { name: "dashboards", covers: &["observability/grafana/dashboards"], plan: dashboards },
-    Check { name: "prometheus", covers: &["observability/prometheus.yml"], plan: prometheus },
+    Check {
+        name: "prometheus",
+        covers: &[
+            "observability/alertmanager.yml",
+            "observability/prometheus.yml",
+            "observability/rules",
+            "observability/rules/tests",
+        ],
+        plan: prometheus,
+    },
     Check {
         name: "kubernetes-local",
         covers: &["k8s/overlays/local"],
@@ -125,12 +134,20 @@ fn dashboards(site: &Site) -> Result<Plan> {
     ]))
 }
 
+/// The configurations, that the rules can be read, and that each alert fires when it should and not before.
 fn prometheus(site: &Site) -> Result<Plan> {
-    steps([promtool(site, &["check", "config", "--syntax-only", "observability/prometheus.yml"])])
-}
-
-fn promtool(site: &Site, arguments: &[&str]) -> Program {
-    Program::new(site.tools.promtool.clone(), arguments.iter().copied())
+    let rules = tree::files(&site.tree, "observability/rules", |path| path.ends_with(".yml"))?;
+    let (tests, rules): (Vec<_>, Vec<_>) = rules.into_iter().partition(|path| path.contains("/tests/"));
+    let promtool = |arguments: &[&str], files: &[String]| {
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).chain(files.iter().cloned());
+        Program::new(site.tools.promtool.clone(), arguments)
+    };
+    steps([
+        promtool(&["check", "config", "--syntax-only", "observability/prometheus.yml"], &[]),
+        promtool(&["check", "rules"], &rules),
+        promtool(&["test", "rules"], &tests),
+        Program::new(site.tools.amtool.clone(), ["check-config", "observability/alertmanager.yml"]),
+    ])
 }
 
 /// What an overlay comes to: whether Kubernetes knows all of it, and what is unwise.

@@ -63,7 +63,7 @@ resource \"aws_security_group\" \"planted\" {
 ";
 
 /// Every fault, the checks in their order.
-pub(crate) const FAULTS: [Fault; 29] = [
+pub(crate) const FAULTS: [Fault; 33] = [
     Fault {
         name: "a misspelt key",
         check: "compose",
@@ -200,6 +200,42 @@ pub(crate) const FAULTS: [Fault; 29] = [
         named: "scrap_timeout",
     },
     Fault {
+        name: "an alert that cannot be read",
+        check: "prometheus",
+        edits: &[Replace {
+            file: "observability/rules/stock.yml",
+            words: "expr: sum by",
+            by: "expr: sum bye",
+        }],
+        named: "stock.yml",
+    },
+    Fault {
+        name: "an alert that fires for nothing",
+        check: "prometheus",
+        edits: &[Replace { file: "observability/rules/stock.yml", words: "[5m])) > 0", by: "[5m])) >= 0" }],
+        named: "FAILED",
+    },
+    Fault {
+        name: "an alert that nobody gets",
+        check: "prometheus",
+        edits: &[Replace {
+            file: "observability/alertmanager.yml",
+            words: "- name: soon",
+            by: "- name: sooner",
+        }],
+        named: "soon",
+    },
+    Fault {
+        name: "an unknown metric in an alert",
+        check: "dashboards",
+        edits: &[Replace {
+            file: "observability/rules/stock.yml",
+            words: "stock_commands_total",
+            by: "stock_comands_total",
+        }],
+        named: "stock_comands_total",
+    },
+    Fault {
         name: "an unknown field",
         check: "kubernetes-dev",
         edits: &[Replace {
@@ -318,6 +354,9 @@ impl Edit {
             }
             Append { file, text } => {
                 let path = tree.join(file);
+                if let Some(folder) = path.parent() {
+                    fs::create_dir_all(folder)?;
+                }
                 let before = if path.exists() { fs::read_to_string(&path)? } else { String::new() };
                 fs::write(path, before + text)?;
             }

@@ -18,6 +18,8 @@ const MARKS: [&str; 6] = [
 ];
 /// A reason has at least so many words.
 const WORDS: usize = 3;
+/// Or is that of the line before, which has one.
+const AS_ABOVE: &str = "as above";
 
 /// One complaint for each finding that is let pass without a reason on its line.
 pub(crate) fn suppressions(tree: &Path) -> Result<Vec<String>> {
@@ -41,7 +43,9 @@ fn without_reason(line: &str) -> Option<&'static str> {
     let is_letters = |word: &&str| word.chars().filter(char::is_ascii_lowercase).count() > 1;
     // Codes are in capitals, but for zizmor's and yamllint's, which end at a bracket or a comment.
     let reason = rest.split_once([':', '=', '#', ']']).map_or(rest, |parts| parts.1);
-    (reason.split_whitespace().filter(is_letters).count() < WORDS).then_some(mark)
+    let has_reason =
+        reason.trim() == AS_ABOVE || reason.split_whitespace().filter(is_letters).count() >= WORDS;
+    (!has_reason).then_some(mark)
 }
 
 #[cfg(test)]
@@ -53,6 +57,7 @@ mod tests {
         for good in [
             "# hadolint ignore=DL3008 # the newest certificates, not those of that day",
             "  #checkov:skip=CKV_AWS_1:there is nobody to tell",
+            "  #checkov:skip=CKV_AWS_2:as above",
             "    checkov.io/skip1: CKV_K8S_8=a Job has no probes",
             "uses: a@b # zizmor: ignore[unpinned-uses] it is our own action",
             "nothing of the kind",

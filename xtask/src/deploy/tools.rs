@@ -24,6 +24,7 @@ const PROVIDER: &str = "hashicorp/aws";
 pub(crate) struct Tools {
     environment: PathBuf,
     pub(crate) promtool: PathBuf,
+    pub(crate) amtool: PathBuf,
     pub(crate) terraform: Option<PathBuf>,
     /// A folder of Terraform's providers, for a machine that cannot fetch them.
     pub(crate) providers: Option<PathBuf>,
@@ -36,11 +37,13 @@ impl Tools {
     pub(crate) async fn ready(stop: &mut Stop) -> Result<Tools> {
         let environment = environment(stop).await?;
         let promtool = debian("promtool", "prometheus", stop).await?;
+        let amtool = debian("amtool", "prometheus-alertmanager", stop).await?;
         let docker = in_path("docker");
         let has_compose = step::succeeds("docker", &["compose", "version"]).await;
         Ok(Tools {
             environment,
             promtool,
+            amtool,
             terraform: in_path("terraform"),
             providers: providers(),
             docker: docker.filter(|_| has_compose),
