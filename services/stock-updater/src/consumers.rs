@@ -112,10 +112,7 @@ impl App {
                 self.product_changed(&event, &event.identity(Some(&message.id))).await
             }
             _ => match Envelope::parse(&message.body).map_err(hopeless)?.event {
-                Event::RestockOrdered(order) => {
-                    self.expect(&order).await?;
-                    self.note_ordered(&order).await
-                }
+                Event::RestockOrdered(order) => self.expect(&order).await,
                 Event::RestockConfirmed(order) => self.confirmed(&order).await,
                 Event::RestockReceived(order) => {
                     self.arrived(&order).await?;

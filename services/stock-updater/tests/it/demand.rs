@@ -57,18 +57,21 @@ async fn how_long_a_supplier_took_is_kept_however_its_events_come(
     let item = id(&shop).await;
     let received: DateTime<Utc> = "2026-11-20T12:00:00Z".parse().unwrap();
     let ordered = received - Duration::days(4);
+    // Planned a day before the supplier was asked, and told of an hour after it came.
+    let (planned, told) = (ordered - Duration::days(1), received + Duration::hours(1));
     let order = |accepted: i64, at: DateTime<Utc>| -> Restock {
         serde_json::from_value(json!({
             "order_id": Uuid::from_u128(7), "item_id": item, "sku": "TEA", "supplier_id": "leafy", "quantity": 20,
             "accepted": accepted, "rejected": 0, "outstanding": 20 - accepted, "timestamp": at,
             "receipt_id": (accepted > 0).then(|| Uuid::from_u128(8)), "reason": null,
+            "ordered_at": ordered, "received_at": (accepted > 0).then_some(received),
         }))
         .unwrap()
     };
     for event in [
-        Event::RestockReceived(order(20, received)),
-        Event::RestockOrdered(order(0, ordered)),
-        Event::RestockReceived(order(20, received)),
+        Event::RestockReceived(order(20, told)),
+        Event::RestockOrdered(order(0, planned)),
+        Event::RestockReceived(order(20, told)),
     ] {
         let envelope = Envelope::new("/test", event, Utc::now());
         let key = envelope.event.routing_key();
