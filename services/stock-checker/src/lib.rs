@@ -49,6 +49,8 @@ use crate::projection::Projection;
 use crate::reports::Reports;
 use crate::settings::Settings;
 
+pub use crate::forecasts::demand_series;
+
 /// The service's name, in logs and traces.
 const NAME: &str = "stock-checker";
 

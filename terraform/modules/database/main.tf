@@ -123,8 +123,8 @@ resource "aws_db_instance" "reader" {
 
   storage_type          = "gp3"
   max_allocated_storage = var.storage_gb.max
-  storage_encrypted     = true
-  kms_key_id            = var.key_arn
+  # With the original's key: a copy in the same region may name none.
+  storage_encrypted = true
 
   vpc_security_group_ids     = [aws_security_group.this.id]
   publicly_accessible        = false

@@ -19,9 +19,9 @@ variable "nat_in_each_zone" {
 }
 
 variable "kubernetes_version" {
-  description = "EKS moves one minor version at a time."
+  description = "EKS moves one minor version at a time, and supports each for 14 months."
   type        = string
-  default     = "1.33"
+  default     = "1.36"
 }
 
 variable "admin_arns" {

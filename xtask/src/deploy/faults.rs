@@ -314,13 +314,13 @@ pub(crate) const FAULTS: [Fault; 33] = [
     Fault {
         name: "a database for everybody, not encrypted",
         check: "terraform-policy",
-        edits: &[Append { file: "terraform/modules/planted/main.tf", text: OPEN_DATABASE }],
+        edits: &[Append { file: "terraform/modules/database/planted.tf", text: OPEN_DATABASE }],
         named: "CKV_AWS_16",
     },
     Fault {
         name: "a network without limits",
         check: "terraform-policy",
-        edits: &[Append { file: "terraform/modules/planted/main.tf", text: OPEN_NETWORK }],
+        edits: &[Append { file: "terraform/modules/network/planted.tf", text: OPEN_NETWORK }],
         named: "CKV_AWS_24",
     },
 ];

@@ -37,6 +37,20 @@ fn a_week_that_repeats_is_known_by_its_days() {
 }
 
 #[test]
+fn a_day_that_says_nothing_is_still_a_day_of_the_week() {
+    let week = [0.0, 1.0, 2.0, 3.0, 9.0, 12.0, 8.0];
+    let mut series = of((0..70).map(|day| week[day % 7]));
+    for day in [20, 33, 45, 46, 47, 61] {
+        series.units[day] = None;
+    }
+    let said = forecast(&series);
+    assert_eq!((said.method, said.observed_days), (Method::Weekly, 64));
+    for (ahead, units) in week.iter().enumerate() {
+        assert!((said.mean(ahead + 1) - units).abs() < 1e-6, "{ahead}: {}", said.mean(ahead + 1));
+    }
+}
+
+#[test]
 fn weekends_alone_are_a_season_and_not_chance() {
     let said = forecast(&of((0..140).map(|day| if day % 7 < 5 { 0.0 } else { 10.0 })));
     assert_eq!((said.pattern, said.method), (Pattern::Intermittent, Method::Weekly));
@@ -77,6 +91,14 @@ fn seldom_demand_is_forecast_by_its_rate() {
     let said = forecast(&of((0..200).map(|day| if day % 4 == 0 { 3.0 } else { 0.0 })));
     assert_eq!((said.pattern, said.method), (Pattern::Intermittent, Method::SyntetosBoylan));
     assert!((said.mean(1) - 0.75).abs() < 0.08 && said.mean(1) == said.mean(30), "{}", said.mean(1));
+}
+
+// Syntetos, Boylan (2005): what Croston's method says is too high by half the gain.
+#[test]
+fn the_rate_is_corrected_for_crostons_bias() {
+    let said = forecast(&of((0..200).map(|day| if day % 2 == 1 { 3.0 } else { 0.0 })));
+    assert_eq!(said.method, Method::SyntetosBoylan);
+    assert!(said.mean(1) < 1.5 && said.mean(1) > 1.34, "Croston says 1.5, and this {}", said.mean(1));
 }
 
 #[test]

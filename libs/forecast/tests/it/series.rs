@@ -38,6 +38,13 @@ fn a_day_on_which_there_was_nothing_to_sell_says_nothing() {
 }
 
 #[test]
+fn a_series_begins_with_the_first_day_that_says_something() {
+    let units = [None; 40].into_iter().chain([Some(6.0); 40]);
+    let said = forecast(&Series { first_day: day(1), units: units.collect() });
+    assert_eq!((said.mean(1), said.daily_sd, said.observed_days), (6.0, 0.0, 40));
+}
+
+#[test]
 fn what_is_no_number_says_nothing_and_what_is_below_zero_is_no_demand() {
     let mut odd = of([f64::NAN, 3.0, f64::INFINITY, 3.0, f64::NEG_INFINITY, 3.0]);
     odd.units.push(None);

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and ends its tasks"
 )]
 
+mod databases;
 mod eventually;
 mod proxy;
 mod servers;

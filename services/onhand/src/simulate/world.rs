@@ -201,3 +201,76 @@ fn asked_for(units: &[Option<f64>], day: usize) -> i64 {
     });
     sold.max(0.0).round() as i64
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+
+    use super::*;
+
+    const TERMS: Terms = Terms { pack: 1, minimum: 1, cover_days: 14, stock: None };
+    const POINT: Policy = Policy::Point { point: 30, quantity: 50 };
+
+    /// Ten are asked for each day, and a delivery takes as long as it takes.
+    fn played(policy: Policy, days: usize, lead_days: f64, terms: &Terms) -> Outcome {
+        let units = vec![Some(10.0); 60 + days];
+        let history = Series { first_day: NaiveDate::default(), units };
+        let lead = LeadDays(LeadTime { mean_days: lead_days, sd_days: 0.0 });
+        World::new(&history, days, 1, &lead, terms).play(&policy)
+    }
+
+    #[test]
+    fn a_delivery_that_comes_in_time_misses_nothing() {
+        let expected = Outcome {
+            days: 20,
+            asked_for: 200,
+            sold: 200,
+            cycles: 3,
+            good_cycles: 3,
+            orders: 4,
+            ordered: 200,
+            unit_days: 700,
+            ..Outcome::default()
+        };
+        assert_eq!(played(POINT, 20, 3.0, &TERMS), expected);
+    }
+
+    #[test]
+    fn what_is_asked_for_before_a_late_delivery_is_lost() {
+        let outcome = played(POINT, 20, 5.0, &TERMS);
+        assert_eq!((outcome.sold, outcome.lost, outcome.stock_out_days), (180, 20, 2));
+        assert_eq!((outcome.cycles, outcome.good_cycles, outcome.orders), (2, 0, 3));
+    }
+
+    #[test]
+    fn an_order_up_to_a_level_fills_it() {
+        // Each order is for what the days since the last one took: 30 of 80 are left, so 50.
+        let outcome = played(Policy::MinMax { least: 30, most: 80 }, 20, 3.0, &TERMS);
+        assert_eq!((outcome.orders, outcome.ordered, outcome.lost), (4, 200, 0));
+    }
+
+    #[test]
+    fn days_on_which_it_was_sold_out_teach_nothing() {
+        // Nothing is there until the first order comes. If that were no demand, no second one would go out.
+        let outcome =
+            played(Policy::Suggested { service_level: 0.95 }, 22, 20.0, &Terms { stock: Some(0), ..TERMS });
+        assert_eq!((outcome.orders, outcome.lost), (2, 200));
+    }
+
+    #[test]
+    fn what_was_asked_for_while_it_was_sold_out_is_what_other_weeks_sold() {
+        let mut units: Vec<Option<f64>> = (0..28).map(|day| Some(f64::from(day % 7))).collect();
+        units[19] = None;
+        assert_eq!((asked_for(&units, 19), asked_for(&units, 18)), (5, 4));
+    }
+
+    #[test]
+    fn what_is_ordered_on_a_day_takes_as_long_under_each_policy_and_seeds_differ() {
+        let history = Series { first_day: NaiveDate::default(), units: vec![Some(10.0); 100] };
+        let lead = LeadDays(LeadTime { mean_days: 6.0, sd_days: 2.0 });
+        let takes = |seed| World::new(&history, 50, seed, &lead, &TERMS).lead_days;
+        assert_eq!(takes(4), takes(4));
+        assert_ne!(takes(4), takes(5));
+        assert!(takes(4).iter().all(|days| (1..=18).contains(days)));
+    }
+}

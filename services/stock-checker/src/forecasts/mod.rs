@@ -20,6 +20,7 @@ use ledger::Demand;
 use ledger::demand::lead_times::Observed;
 
 pub(crate) use series::net;
+pub use series::series as demand_series;
 pub(crate) use settings::{LONGEST_DAYS, Settings};
 use turns::Turns;
 

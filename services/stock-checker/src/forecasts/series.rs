@@ -4,7 +4,7 @@ use forecast::Series;
 use ledger::{Demand, DemandDay};
 
 /// The series of an item. A day on which it was sold out all day says nothing of demand.
-pub(super) fn series(demand: &Demand) -> Series {
+pub fn series(demand: &Demand) -> Series {
     let units = net(&demand.days).into_iter().zip(&demand.days);
     let units = units.map(|(units, day)| (!day.sold_out).then_some(units as f64)).collect();
     Series { first_day: demand.first_day, units }
