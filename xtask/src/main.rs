@@ -99,6 +99,8 @@ enum Bench {
     Reads,
     /// Pages of lists among a million items, against the same among a thousand
     Lists,
+    /// A supplier's catalog of 100,000 products, and nine suppliers beside a dead one
+    Sync,
 }
 
 impl Bench {
@@ -110,6 +112,7 @@ impl Bench {
             Bench::Growth => "growth",
             Bench::Reads => "reads",
             Bench::Lists => "lists",
+            Bench::Sync => "sync",
         }
     }
 }

@@ -319,4 +319,23 @@ pub struct Restock {
     pub reason: Option<String>,
     /// When.
     pub timestamp: DateTime<Utc>,
+    /// When the supplier was first asked for it. None: it was not, as far as we know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_at: Option<DateTime<Utc>>,
+    /// When the receipt was recorded, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<DateTime<Utc>>,
+    /// Units of this receipt that had still been to come: an over-delivery or a late receipt is more than that.
+    /// None: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<i64>,
+    /// Units that the supplier confirmed in all, when that is fewer than were ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_quantity: Option<i64>,
+    /// Of `restock_confirmed`: how many fewer will come than was expected until now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short: Option<i64>,
+    /// When the supplier says that it delivers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promised_at: Option<DateTime<Utc>>,
 }

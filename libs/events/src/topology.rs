@@ -39,6 +39,7 @@ impl Topology {
                     "product-sold",
                     "product.#",
                     "restock_ordered.#",
+                    "restock_confirmed.#",
                     "restock_received.#",
                     "restock_failed.#",
                     "supplier_catalog_updated.#",

@@ -1,24 +1,39 @@
 //! Circuit breakers, one for each peer by its name: after enough failures in a row nobody asks it for a while.
 //!
-//! Closed until [`Breakers::failed`] was said `failures` times in a row; then open for `pause`; then one caller
-//! may try (the others are still refused), and what it says closes or opens it again. Time is an argument.
-//! Kept in memory, per process: a replica finds out for itself.
+//! **Closed** until [`Asking::failed`] was said `failures` times in a row; then **open** for `pause`; then **half-open**:
+//! one caller tries, however long that takes, while the others are still refused, and what it says closes or opens it
+//! again. A caller that goes away without a word leaves the try to the next one. Time is an argument. Kept in memory,
+//! per process: a replica finds out for itself.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The breakers of several peers.
+#[derive(Debug)]
 pub struct Breakers {
     failures: u32,
     pause: Duration,
     by_peer: Mutex<HashMap<String, Breaker>>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Breaker {
     in_a_row: u32,
     open_until: Option<Instant>,
+    /// Somebody tries whether it works again.
+    tried: bool,
+}
+
+/// How a peer is thought of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Everybody may ask it.
+    Closed,
+    /// One tries whether it works again.
+    HalfOpen,
+    /// Nobody asks it, or nobody has tried again yet.
+    Open,
 }
 
 /// How long nobody should ask the peer.
@@ -26,38 +41,45 @@ struct Breaker {
 #[error("it failed too often, and is left alone for {} more ms", .0.as_millis())]
 pub struct Open(pub Duration);
 
+/// Leave to ask a peer. Whoever has it says how it went.
+#[derive(Debug)]
+#[must_use = "say how it went"]
+pub struct Asking<'a> {
+    breakers: &'a Breakers,
+    peer: String,
+    tries: bool,
+}
+
 impl Breakers {
     /// Opens after this many failures in a row, for this long.
     pub fn new(failures: u32, pause: Duration) -> Self {
         Self { failures, pause, by_peer: Mutex::default() }
     }
 
-    /// Whether the peer may be asked. Past the pause one caller is let through per further pause.
-    pub fn may_ask(&self, peer: &str, now: Instant) -> Result<(), Open> {
-        let mut breakers = self.lock();
-        let Some(breaker) = breakers.get_mut(peer) else { return Ok(()) };
-        match breaker.open_until {
-            Some(until) if until > now => Err(Open(until - now)),
-            Some(_) => {
-                breaker.open_until = Some(now + self.pause);
-                Ok(())
+    /// Leave to ask the peer, if anybody may. Past the pause one caller has it until it said how it went.
+    pub fn ask(&self, peer: &str, now: Instant) -> Result<Asking<'_>, Open> {
+        let mut tries = false;
+        if let Some(breaker) = self.lock().get_mut(peer)
+            && let Some(until) = breaker.open_until
+        {
+            if until > now {
+                return Err(Open(until - now));
             }
-            None => Ok(()),
+            if breaker.tried {
+                return Err(Open(self.pause));
+            }
+            breaker.tried = true;
+            tries = true;
         }
+        Ok(Asking { breakers: self, peer: peer.to_owned(), tries })
     }
 
-    /// The peer answered as it should.
-    pub fn worked(&self, peer: &str) {
-        self.lock().remove(peer);
-    }
-
-    /// The peer did not answer, or answered what it should not.
-    pub fn failed(&self, peer: &str, now: Instant) {
-        let mut breakers = self.lock();
-        let breaker = breakers.entry(peer.to_owned()).or_default();
-        breaker.in_a_row = breaker.in_a_row.saturating_add(1);
-        if breaker.in_a_row >= self.failures {
-            breaker.open_until = Some(now + self.pause);
+    /// How the peer is thought of.
+    pub fn state(&self, peer: &str) -> State {
+        match self.lock().get(peer) {
+            Some(Breaker { open_until: Some(_), tried: true, .. }) => State::HalfOpen,
+            Some(Breaker { open_until: Some(_), tried: false, .. }) => State::Open,
+            Some(Breaker { open_until: None, .. }) | None => State::Closed,
         }
     }
 
@@ -67,37 +89,89 @@ impl Breakers {
     }
 }
 
+impl Asking<'_> {
+    /// The peer answered as it should.
+    pub fn worked(mut self) {
+        self.tries = false;
+        self.breakers.lock().remove(&self.peer);
+    }
+
+    /// The peer did not answer, or answered what it should not.
+    pub fn failed(mut self, now: Instant) {
+        let mut breakers = self.breakers.lock();
+        let breaker = breakers.entry(self.peer.clone()).or_default();
+        breaker.in_a_row = breaker.in_a_row.saturating_add(1);
+        if breaker.in_a_row >= self.breakers.failures {
+            breaker.open_until = Some(now + self.breakers.pause);
+        }
+        if self.tries {
+            breaker.tried = false;
+            self.tries = false;
+        }
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        // Nothing is known of the peer; the next one tries.
+        if self.tries
+            && let Some(breaker) = self.breakers.lock().get_mut(&self.peer)
+        {
+            breaker.tried = false;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const PAUSE: Duration = Duration::from_secs(10);
 
-    #[test]
-    fn it_opens_after_failures_in_a_row_and_for_that_peer_only() {
-        let (breakers, now) = (Breakers::new(2, PAUSE), Instant::now());
-        breakers.failed("a", now);
-        breakers.worked("a");
-        breakers.failed("a", now);
-        assert_eq!(breakers.may_ask("a", now), Ok(()));
-        breakers.failed("a", now);
-        assert_eq!(breakers.may_ask("a", now), Err(Open(PAUSE)));
-        assert_eq!(breakers.may_ask("b", now), Ok(()));
+    fn refused(breakers: &Breakers, peer: &str, now: Instant) -> Option<Open> {
+        breakers.ask(peer, now).err()
+    }
+
+    fn fail(breakers: &Breakers, peer: &str, now: Instant) {
+        breakers.ask(peer, now).expect("leave to ask").failed(now);
     }
 
     #[test]
-    fn after_the_pause_one_tries_and_says_how_it_goes_on() {
+    fn it_opens_after_failures_in_a_row_and_for_that_peer_only() {
+        let (breakers, now) = (Breakers::new(2, PAUSE), Instant::now());
+        fail(&breakers, "a", now);
+        breakers.ask("a", now).expect("leave to ask").worked();
+        fail(&breakers, "a", now);
+        assert_eq!(breakers.state("a"), State::Closed);
+        fail(&breakers, "a", now);
+        assert_eq!((refused(&breakers, "a", now), breakers.state("a")), (Some(Open(PAUSE)), State::Open));
+        assert_eq!((refused(&breakers, "b", now), breakers.state("b")), (None, State::Closed));
+    }
+
+    #[test]
+    fn after_the_pause_one_tries_however_long_and_says_how_it_goes_on() {
         let (breakers, start) = (Breakers::new(1, PAUSE), Instant::now());
-        breakers.failed("a", start);
+        fail(&breakers, "a", start);
         let later = start + PAUSE;
-        assert_eq!(breakers.may_ask("a", later), Ok(()));
-        assert_eq!(breakers.may_ask("a", later), Err(Open(PAUSE)), "the second waits for the first");
-        breakers.failed("a", later);
-        assert_eq!(breakers.may_ask("a", later), Err(Open(PAUSE)));
-        let latest = later + PAUSE;
-        assert_eq!(breakers.may_ask("a", latest), Ok(()));
-        breakers.worked("a");
-        assert_eq!(breakers.may_ask("a", latest), Ok(()));
-        assert_eq!(breakers.may_ask("a", latest), Ok(()));
+        let first = breakers.ask("a", later).expect("the first tries");
+        assert_eq!(breakers.state("a"), State::HalfOpen);
+        let much_later = later + PAUSE * 3;
+        assert_eq!(refused(&breakers, "a", much_later), Some(Open(PAUSE)), "the second waits for the first");
+        first.failed(much_later);
+        assert_eq!(refused(&breakers, "a", much_later), Some(Open(PAUSE)));
+        let latest = much_later + PAUSE;
+        breakers.ask("a", latest).expect("one tries again").worked();
+        assert_eq!((refused(&breakers, "a", latest), refused(&breakers, "a", latest)), (None, None));
+    }
+
+    #[test]
+    fn who_goes_away_without_a_word_leaves_the_try_to_the_next() {
+        let (breakers, start) = (Breakers::new(1, PAUSE), Instant::now());
+        fail(&breakers, "a", start);
+        let later = start + PAUSE;
+        drop(breakers.ask("a", later));
+        let next = breakers.ask("a", later);
+        assert!(next.is_ok());
+        assert_eq!(refused(&breakers, "a", later), Some(Open(PAUSE)));
     }
 }

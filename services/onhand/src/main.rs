@@ -8,6 +8,7 @@ mod demo;
 mod export;
 mod history;
 mod import;
+mod keys;
 mod rebuild;
 mod remote;
 mod simulate;
@@ -74,6 +75,11 @@ enum Command {
         #[command(flatten)]
         server: Server,
     },
+    /// Look after the key that seals suppliers' credentials.
+    Keys {
+        #[command(subcommand)]
+        command: Keys,
+    },
     /// Show how wrong the forecasts would have been, beside naive ones: of generated series, a file's, or an item's sales.
     Backtest(backtest::Options),
     /// Replay a history against restock policies: how often something was missing, what lay there, what it cost.
@@ -83,6 +89,17 @@ enum Command {
         /// Where it listens.
         #[arg(long, default_value = "127.0.0.1:9100")]
         listen: SocketAddr,
+    },
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Seal every credential anew under supplier_sync.secret_key, all or none; exits with 1 if one opens neither with it
+    /// nor with supplier_sync.previous_secret_key.
+    Rotate {
+        /// Change nothing, only say what would be changed.
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -114,6 +131,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate => system::migrate(&config()?).await,
             Command::Import { what, file, server } => import::run(what, file, server).await,
             Command::Export { what, file, server } => export::run(what, file, server).await,
+            Command::Keys { command: Keys::Rotate { dry_run } } => keys::rotate(&config()?, dry_run).await,
             Command::Backtest(options) => backtest::run(&config()?, options).await,
             Command::Simulate(options) => simulate::run(&config()?, options).await,
             Command::Supplier { listen } => supplier::run(listen).await,

@@ -116,6 +116,7 @@ impl App {
                     self.expect(&order).await?;
                     self.note_ordered(&order).await
                 }
+                Event::RestockConfirmed(order) => self.confirmed(&order).await,
                 Event::RestockReceived(order) => {
                     self.arrived(&order).await?;
                     self.note_received(&order).await
@@ -200,17 +201,38 @@ impl App {
         self.restock(command, order, format!("restock:{}:ordered", order.order_id)).await
     }
 
+    /// What a supplier confirms fewer of is no longer expected. It may do so more than once, each time to another
+    /// quantity.
+    async fn confirmed(&self, order: &Restock) -> Result<(), Failure> {
+        self.expect(order).await?;
+        let (Some(confirmed), Some(short)) = (order.confirmed_quantity, order.short) else { return Ok(()) };
+        let Ok(quantity) = Quantity::try_from(short) else { return Ok(()) };
+        let command = Command::Unexpect { item: ItemId(order.item_id), quantity };
+        self.restock(command, order, format!("restock:{}:confirmed:{confirmed}", order.order_id)).await
+    }
+
+    /// What was still to come arrives out of what is incoming, in one command; what is more than that just arrives.
     async fn arrived(&self, order: &Restock) -> Result<(), Failure> {
         self.expect(order).await?;
         let receipt = order.receipt_id.ok_or_else(|| hopeless("a receipt without an id"))?;
         let key = |part: &str| format!("restock:{}:receipt:{receipt}:{part}", order.order_id);
         let item = ItemId(order.item_id);
-        if let Ok(quantity) = Quantity::try_from(order.accepted) {
-            let into = Shelf::Available;
-            let command = Command::Receive { item, location: None, quantity, expected: true, into };
-            self.restock(command, order, key("accepted")).await?;
+        let receive = |quantity, expected| Command::Receive {
+            item,
+            location: None,
+            quantity,
+            expected,
+            into: Shelf::Available,
+        };
+        let expected = order.expected.unwrap_or(order.accepted.saturating_add(order.rejected)).max(0);
+        let awaited = order.accepted.min(expected);
+        if let Ok(quantity) = Quantity::try_from(awaited) {
+            self.restock(receive(quantity, true), order, key("accepted")).await?;
         }
-        if let Ok(quantity) = Quantity::try_from(order.rejected) {
+        if let Ok(quantity) = Quantity::try_from(order.accepted.saturating_sub(awaited)) {
+            self.restock(receive(quantity, false), order, key("surplus")).await?;
+        }
+        if let Ok(quantity) = Quantity::try_from(order.rejected.min(expected - awaited)) {
             self.restock(Command::Unexpect { item, quantity }, order, key("rejected")).await?;
         }
         Ok(())

@@ -133,6 +133,7 @@ fn projected(subject: &Subject, now: DateTime<Utc>) -> seen::Model {
     seen::Model {
         item_id: subject.item_id,
         sku: subject.sku.clone(),
+        product_id: subject.product_id.clone(),
         owner: subject.owner.clone(),
         supplier_id: subject.supplier_id.clone(),
         version: subject.version,

@@ -6,14 +6,23 @@
 //!   an old copy and fails as a whole.
 //! - A refused row leaves its product as it was. A row that does not say which product it is about could be
 //!   any: then nothing is deactivated.
-//! - Products that are no longer listed are deactivated, unless too many are: that brakes the whole run.
+//! - Products that are no longer listed are deactivated.
 //! - An SKU is delisted when the last product that had it is gone or has another one now.
+//! - A feed that lists nothing, or in which most products are gone or lost their SKU or their price, looks wrong: the
+//!   changes say so ([`Brake`]), and whoever applies them decides.
+
+mod brake;
+#[cfg(test)]
+mod tests;
 
 use crate::adapters::{Feed, FeedRow, RefusedRow};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Sku;
 use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
+
+pub(crate) use brake::Brake;
 
 /// How far ahead a supplier's clock may run. A stamp further in the future is not believed: it would make every
 /// later row look old.
@@ -43,6 +52,18 @@ pub(crate) struct Changes {
     /// Rows that say what is known already, or less than it.
     pub(crate) unchanged: usize,
     pub(crate) refused: Vec<RefusedRow>,
+    /// Why the feed looks wrong, if it does.
+    pub(crate) brakes: Vec<Brake>,
+}
+
+/// How many rows changes are about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) added: usize,
+    pub(crate) updated: usize,
+    pub(crate) deactivated: usize,
+    pub(crate) unchanged: usize,
+    pub(crate) refused: usize,
 }
 
 /// A product as it shall be stored.
@@ -54,20 +75,12 @@ pub(crate) struct Product {
     pub(crate) listing_changed: bool,
 }
 
-/// Why a feed is not believed. Nothing of it is applied.
+/// Why a feed cannot be used. Nothing of it is applied, whatever anybody says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Brake {
-    /// No usable row.
-    #[error("the feed lists no usable product{}", first(.0))]
-    Empty(Option<String>),
+pub(crate) enum Unusable {
     /// More rows than we take.
     #[error("the feed lists {rows} products, more than supplier_sync.max_feed_rows ({most})")]
     TooMany { rows: usize, most: usize },
-    /// More are gone than supplier_sync.brake_share allows.
-    #[error(
-        "the feed no longer lists {gone} of {known} products; sync with override_brake=true if that is right"
-    )]
-    MostGone { gone: usize, known: usize },
     /// A copy from before the last one.
     #[error(
         "the feed is older than the last one: {0} of its rows are older than what is stored and none is newer"
@@ -75,39 +88,27 @@ pub(crate) enum Brake {
     Older(usize),
 }
 
-fn first(why: &Option<String>) -> String {
-    why.as_deref().map(|why| format!("; the first refused: {why}")).unwrap_or_default()
-}
-
 /// What decides about a feed besides the feed.
 pub(crate) struct Rules<'a> {
     pub(crate) sku_prefix: &'a str,
     pub(crate) brake_share: f64,
     pub(crate) max_rows: usize,
-    /// An operator says that most rows being gone is right.
-    pub(crate) override_brake: bool,
     pub(crate) now: DateTime<Utc>,
 }
 
-/// Says what a feed changes.
-pub(crate) fn diff(known: &HashMap<String, Known>, feed: Feed, rules: &Rules<'_>) -> Result<Changes, Brake> {
+/// Says what a feed changes, and whether that looks wrong.
+pub(crate) fn diff(
+    known: &HashMap<String, Known>,
+    feed: Feed,
+    rules: &Rules<'_>,
+) -> Result<Changes, Unusable> {
     let rows = feed.rows.len() + feed.refused.len();
     if rows > rules.max_rows {
-        return Err(Brake::TooMany { rows, most: rules.max_rows });
+        return Err(Unusable::TooMany { rows, most: rules.max_rows });
     }
     let (rows, refused) = distinct(feed, rules);
-    if rows.is_empty() {
-        return Err(Brake::Empty(refused.first().map(|row| row.why.clone())));
-    }
     older(known, &rows)?;
-    let mut listed: HashSet<&str> = rows.iter().map(|row| row.product_id.as_str()).collect();
-    listed.extend(refused.iter().filter_map(|row| row.product_id.as_deref()));
-    let deactivated = if refused.iter().any(|row| row.product_id.is_none()) {
-        Vec::new()
-    } else {
-        gone(known, &listed, rules)?
-    };
-    let mut changes = Changes { deactivated, ..Changes::default() };
+    let mut changes = Changes { deactivated: gone(known, &rows, &refused), ..Changes::default() };
     for row in &rows {
         match known.get(&row.product_id) {
             None => changes.added.push(product(row, rules, None)),
@@ -121,9 +122,47 @@ pub(crate) fn diff(known: &HashMap<String, Known>, feed: Feed, rules: &Rules<'_>
             }
         }
     }
+    changes.brakes = match rows.is_empty() {
+        true => vec![Brake::Empty(refused.first().map(|row| row.why.clone()))],
+        false => brake::brakes(known, &rows, &changes, rules),
+    };
     changes.delisted = delisted(known, &changes);
     changes.refused = refused;
     Ok(changes)
+}
+
+impl Changes {
+    /// How many rows they are about.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            added: self.added.len(),
+            updated: self.updated.len(),
+            deactivated: self.deactivated.len(),
+            unchanged: self.unchanged,
+            refused: self.refused.len(),
+        }
+    }
+
+    /// A digest of what they would make of the catalog, in any order of its rows: whoever approves of it approves of
+    /// this and of nothing else. Without stock figures and stamps, which move by the minute and which the brake is not
+    /// about.
+    pub(crate) fn digest(&self) -> String {
+        let mut products: Vec<&Product> =
+            self.added.iter().chain(&self.updated).chain(&self.deactivated).collect();
+        products.sort_unstable_by(|a, b| a.product_id.cmp(&b.product_id));
+        let mut digest = Sha256::new();
+        for product in products {
+            let to = &product.to;
+            let cost = to.cost.map(|cost| cost.to_string()).unwrap_or_default();
+            let active = if to.active { "listed" } else { "gone" };
+            for field in [&product.product_id, &to.supplier_sku, &to.sku, &to.name, &cost, active] {
+                // With its length, so that no field runs into the next.
+                digest.update(field.len().to_be_bytes());
+                digest.update(field.as_bytes());
+            }
+        }
+        hex::encode(digest.finalize())
+    }
 }
 
 fn delisted(known: &HashMap<String, Known>, changes: &Changes) -> Vec<Product> {
@@ -181,33 +220,32 @@ fn is_older(row: &FeedRow, before: &Known) -> bool {
     matches!((row.stamp, before.stamp), (Some(row), Some(stored)) if row < stored)
 }
 
-fn older(known: &HashMap<String, Known>, rows: &[FeedRow]) -> Result<(), Brake> {
+fn older(known: &HashMap<String, Known>, rows: &[FeedRow]) -> Result<(), Unusable> {
     let pairs = || rows.iter().filter_map(|row| Some((row.stamp?, known.get(&row.product_id)?.stamp?)));
     let older = pairs().filter(|(row, stored)| row < stored).count();
     let newer = pairs().any(|(row, stored)| row > stored)
         || rows.iter().any(|row| !known.contains_key(&row.product_id));
     match older > 0 && !newer {
-        true => Err(Brake::Older(older)),
+        true => Err(Unusable::Older(older)),
         false => Ok(()),
     }
 }
 
-fn gone(
-    known: &HashMap<String, Known>,
-    listed: &HashSet<&str>,
-    rules: &Rules<'_>,
-) -> Result<Vec<Product>, Brake> {
-    let active = known.values().filter(|known| known.active).count();
+/// The products that are no longer listed. A refused row is about its product all the same; one that does not say which
+/// could be any.
+fn gone(known: &HashMap<String, Known>, rows: &[FeedRow], refused: &[RefusedRow]) -> Vec<Product> {
+    if refused.iter().any(|row| row.product_id.is_none()) {
+        return Vec::new();
+    }
+    let mut listed: HashSet<&str> = rows.iter().map(|row| row.product_id.as_str()).collect();
+    listed.extend(refused.iter().filter_map(|row| row.product_id.as_deref()));
     let mut gone: Vec<Product> = known
         .iter()
         .filter(|(id, known)| known.active && !listed.contains(id.as_str()))
         .map(|(id, known)| unlisted(id, known))
         .collect();
-    if gone.len() as f64 > rules.brake_share * active as f64 && !rules.override_brake {
-        return Err(Brake::MostGone { gone: gone.len(), known: active });
-    }
     gone.sort_by(|a, b| a.product_id.cmp(&b.product_id));
-    Ok(gone)
+    gone
 }
 
 /// A row without a stamp keeps the stored one: it says nothing of time.
@@ -225,149 +263,5 @@ fn product(row: &FeedRow, rules: &Rules<'_>, before: Option<&Known>) -> Product 
             stamp: row.stamp.or(before.and_then(|before| before.stamp)),
             active: true,
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(id: &str, stamp: Option<i64>) -> FeedRow {
-        FeedRow {
-            product_id: id.into(),
-            supplier_sku: id.into(),
-            name: format!("Product {id}"),
-            cost: None,
-            stock: Some(1),
-            stamp: stamp.and_then(|at| DateTime::from_timestamp(at, 0)),
-        }
-    }
-
-    fn feed(rows: Vec<FeedRow>) -> Feed {
-        Feed { rows, refused: vec![] }
-    }
-
-    fn rules() -> Rules<'static> {
-        Rules {
-            sku_prefix: "AC-",
-            brake_share: 0.5,
-            max_rows: 100,
-            override_brake: false,
-            now: DateTime::from_timestamp(2_000_000_000, 0).unwrap_or_default(),
-        }
-    }
-
-    /// The catalog after these rows alone.
-    fn known(rows: &[FeedRow]) -> HashMap<String, Known> {
-        let changes = diff(&HashMap::new(), feed(rows.to_vec()), &rules()).expect("changes");
-        changes.added.into_iter().map(|product| (product.product_id, product.to)).collect()
-    }
-
-    #[test]
-    fn only_what_changed_is_applied() {
-        let before = known(&[row("a", None), row("b", None), row("c", None)]);
-        let mut changed = row("b", None);
-        changed.name = "Better".into();
-        let changes =
-            diff(&before, feed(vec![row("a", None), changed, row("d", None)]), &rules()).expect("changes");
-        let ids = |products: &[Product]| products.iter().map(|p| p.product_id.clone()).collect::<Vec<_>>();
-        assert_eq!(
-            (ids(&changes.added), ids(&changes.updated), ids(&changes.deactivated), changes.unchanged),
-            (vec!["d".into()], vec!["b".into()], vec!["c".into()], 1)
-        );
-        assert_eq!(changes.added[0].to.sku, "AC-d");
-    }
-
-    #[test]
-    fn a_deactivated_product_that_is_listed_again_is_active_again() {
-        let mut before = known(&[row("a", None), row("b", None)]);
-        before.get_mut("a").expect("a").active = false;
-        let changes = diff(&before, feed(vec![row("a", None), row("b", None)]), &rules()).expect("changes");
-        assert_eq!(changes.updated.len(), 1);
-        assert!(changes.updated[0].to.active && changes.updated[0].listing_changed);
-    }
-
-    #[test]
-    fn only_what_is_new_gone_or_back_is_a_change_of_listing() {
-        let before = known(&[row("a", None), row("b", None), row("c", None)]);
-        let mut sold_some = row("b", None);
-        sold_some.stock = Some(0);
-        let changes =
-            diff(&before, feed(vec![row("a", None), sold_some, row("d", None)]), &rules()).expect("changes");
-        let told = changes.added.iter().chain(&changes.updated).chain(&changes.delisted);
-        let told: Vec<_> = told.map(|p| (p.to.sku.as_str(), p.to.active, p.listing_changed)).collect();
-        assert_eq!(told, [("AC-d", true, true), ("AC-b", true, false), ("AC-c", false, true)]);
-    }
-
-    #[test]
-    fn a_former_sku_is_delisted_unless_another_product_has_it_now() {
-        let before = known(&[row("a", None), row("b", None), row("c", None)]);
-        let renamed = |id: &str, sku: &str| FeedRow { supplier_sku: sku.into(), ..row(id, None) };
-        let delisted = |rows: Vec<FeedRow>| {
-            let changes = diff(&before, feed(rows), &rules()).expect("changes");
-            assert!(changes.updated.iter().all(|product| product.listing_changed));
-            let told = changes.delisted.into_iter();
-            told.map(|p| (p.product_id, p.to.sku, p.to.active)).collect::<Vec<_>>()
-        };
-        let gone = ("a".to_owned(), "AC-a".to_owned(), false);
-        assert_eq!(delisted(vec![renamed("a", "z"), row("b", None), row("c", None)]), [gone]);
-        assert_eq!(delisted(vec![renamed("a", "b"), renamed("b", "a"), row("c", None)]), []);
-        assert_eq!(delisted(vec![renamed("d", "a"), row("b", None), row("c", None)]), []);
-    }
-
-    #[test]
-    fn an_empty_feed_brakes_whatever_is_known() {
-        assert_eq!(diff(&HashMap::new(), feed(vec![]), &rules()), Err(Brake::Empty(None)));
-        let lenient = Rules { override_brake: true, ..rules() };
-        assert_eq!(diff(&known(&[row("a", None)]), feed(vec![]), &lenient), Err(Brake::Empty(None)));
-    }
-
-    #[test]
-    fn most_rows_gone_brakes_unless_an_operator_says_it_is_right() {
-        let before = known(&[row("a", None), row("b", None), row("c", None)]);
-        let shrunk = || feed(vec![row("a", None)]);
-        assert_eq!(diff(&before, shrunk(), &rules()), Err(Brake::MostGone { gone: 2, known: 3 }));
-        let lenient = Rules { override_brake: true, ..rules() };
-        assert_eq!(diff(&before, shrunk(), &lenient).expect("changes").deactivated.len(), 2);
-    }
-
-    #[test]
-    fn an_older_row_changes_nothing_and_an_older_feed_fails() {
-        let before = known(&[row("a", Some(100)), row("b", Some(100))]);
-        let mut old = row("a", Some(50));
-        old.name = "Old".into();
-        assert_eq!(
-            diff(&before, feed(vec![old.clone(), row("b", Some(100))]), &rules()),
-            Err(Brake::Older(1))
-        );
-        let mixed = diff(&before, feed(vec![old, row("b", Some(200))]), &rules()).expect("changes");
-        assert_eq!((mixed.updated.len(), mixed.unchanged), (1, 1));
-    }
-
-    #[test]
-    fn a_stamp_from_far_in_the_future_is_not_believed() {
-        let before = known(&[row("a", Some(9_000_000_000))]);
-        assert_eq!(before["a"].stamp, None);
-    }
-
-    #[test]
-    fn duplicate_rows_and_skus_are_refused_and_the_first_counts() {
-        let mut twin = row("b", None);
-        twin.supplier_sku = "a".into();
-        let feed = feed(vec![row("a", None), row("a", Some(5)), twin]);
-        let changes = diff(&HashMap::new(), feed, &rules()).expect("changes");
-        assert_eq!((changes.added.len(), changes.refused.len()), (1, 2));
-    }
-
-    #[test]
-    fn a_refused_row_keeps_its_product_and_an_unnamed_one_keeps_all() {
-        let before = known(&[row("a", None), row("b", None), row("c", None)]);
-        let refuse = |product_id: Option<&str>| Feed {
-            rows: vec![row("c", None)],
-            refused: vec![RefusedRow { product_id: product_id.map(Into::into), why: "bad".into() }],
-        };
-        let named = diff(&before, refuse(Some("a")), &rules()).expect("changes");
-        assert_eq!(named.deactivated.iter().map(|p| p.product_id.as_str()).collect::<Vec<_>>(), ["b"]);
-        assert!(diff(&before, refuse(None), &rules()).expect("changes").deactivated.is_empty());
     }
 }

@@ -26,20 +26,43 @@ pub(crate) enum Error {
     #[error("supplier {0:?} has no adapter and base URL yet")]
     SupplierIncomplete(String),
     /// Changed since the caller read it.
-    #[error("the supplier is at version {now}")]
+    #[error("it is at version {now}")]
     VersionStale { now: i64 },
     /// Its catalog has no such product.
     #[error("supplier {supplier_id:?} has no product {product_id:?}")]
     ProductUnknown { supplier_id: String, product_id: String },
+    /// Its address is to be another host's, and its credential was given for the one before.
+    #[error(
+        "the credential was given for another host: give it anew, or remove it with null, to change base_url"
+    )]
+    CredentialNeeded,
+    /// No sync has this id.
+    #[error("there is no sync {0}")]
+    RunUnknown(Uuid),
+    /// The brake did not hold it.
+    #[error("the sync is not held: there is nothing to approve")]
+    RunNotHeld,
+    /// A later one came to know better.
+    #[error("a later sync of the supplier has succeeded or is held: look at that one")]
+    RunSuperseded,
+    /// What was asked of a sync cannot be told to the one that is open.
+    #[error("sync {0} of the supplier is under way: ask again when it has ended")]
+    SyncOpen(Uuid),
     /// No order has this id.
     #[error("there is no restock order {0}")]
     OrderUnknown(Uuid),
     /// Nothing more is to come of it.
     #[error("the restock order is {}, nothing more is to come of it", .0.word())]
     OrderClosed(OrderState),
-    /// More than is still to come.
-    #[error("{received} were received and {outstanding} are still to come")]
-    OverReceipt { received: i64, outstanding: i64 },
+    /// Another receipt of the order has this reference.
+    #[error("another receipt of the order has the reference {0:?}")]
+    ReferenceTaken(String),
+    /// No event has told of such an item.
+    #[error("there is no item {0:?}")]
+    ItemUnknown(String),
+    /// A product with several variants.
+    #[error("{0:?} stands for several items")]
+    ItemAmbiguous(String),
     /// A value that cannot be.
     #[error("{field}: {why}")]
     Invalid { field: &'static str, why: String },
@@ -78,15 +101,24 @@ impl From<Error> for Problem {
                 (S::PRECONDITION_FAILED, "version-stale", "It was changed meanwhile")
             }
             Error::ProductUnknown { .. } => (S::NOT_FOUND, "product-unknown", "There is no such product"),
+            Error::CredentialNeeded => {
+                (S::CONFLICT, "credential-needed", "The credential is for another host")
+            }
+            Error::RunUnknown(_) => (S::NOT_FOUND, "sync-run-unknown", "There is no such sync"),
+            Error::RunNotHeld => (S::CONFLICT, "sync-run-not-held", "The sync is not held"),
+            Error::RunSuperseded => (S::CONFLICT, "sync-run-superseded", "A later sync came to know better"),
+            Error::SyncOpen(_) => (S::CONFLICT, "sync-open", "A sync of the supplier is under way"),
             Error::OrderUnknown(_) => {
                 (S::NOT_FOUND, "restock-order-unknown", "There is no such restock order")
             }
             Error::OrderClosed(_) => {
                 (S::CONFLICT, "restock-order-closed", "Nothing more is to come of the order")
             }
-            Error::OverReceipt { .. } => {
-                (S::CONFLICT, "over-receipt", "More was received than is still to come")
+            Error::ReferenceTaken(_) => {
+                (S::CONFLICT, "receipt-reference-taken", "Another receipt has the reference")
             }
+            Error::ItemUnknown(_) => (S::NOT_FOUND, "item-unknown", "There is no such item"),
+            Error::ItemAmbiguous(_) => (S::CONFLICT, "item-ambiguous", "The name stands for several items"),
             Error::Invalid { .. } => (S::UNPROCESSABLE_ENTITY, "value-invalid", "A value cannot be"),
             Error::Address(_) => (S::UNPROCESSABLE_ENTITY, "address-refused", "The address is refused"),
             Error::Db(error) => {
@@ -101,15 +133,22 @@ impl From<Error> for Problem {
         let problem = Problem::new(status, code, title).detail(error.to_string());
         match error {
             Error::VersionStale { now } => problem.with("version", now),
-            Error::OverReceipt { outstanding, .. } => problem.with("outstanding", outstanding),
             Error::Invalid { field, .. } => problem.with("field", field),
+            Error::SyncOpen(run) => problem.with("sync_run_id", run.to_string()),
             Error::SupplierUnknown(_)
             | Error::SupplierExists(_)
             | Error::SupplierInactive(_)
             | Error::SupplierIncomplete(_)
             | Error::ProductUnknown { .. }
+            | Error::CredentialNeeded
+            | Error::RunUnknown(_)
+            | Error::RunNotHeld
+            | Error::RunSuperseded
             | Error::OrderUnknown(_)
             | Error::OrderClosed(_)
+            | Error::ReferenceTaken(_)
+            | Error::ItemUnknown(_)
+            | Error::ItemAmbiguous(_)
             | Error::Address(_)
             | Error::Db(_)
             | Error::Seal(_)

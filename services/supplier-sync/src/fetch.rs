@@ -3,19 +3,25 @@
 //! A catalog is fetched with retries, since asking twice does no harm. An order is asked about or placed once a
 //! call: its retries are recorded with the order. No error names a URL, which may carry a key.
 
-use crate::adapters::{SupplierAdapter, Target, below};
+mod body;
+mod orders;
+
+use crate::adapters::{SupplierAdapter, Target};
 use crate::guard::{Guard, Refused};
 use crate::settings::Settings;
 use anyhow::Context;
 use backon::{ExponentialBuilder, Retryable};
-use platform::breaker::{Breakers, Open};
+use chrono::{DateTime, Utc};
+use platform::breaker::{Asking, Breakers, Open, State};
 use platform::telemetry::outgoing;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, redirect};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use uuid::Uuid;
+
+pub(crate) use orders::{OrderAnswer, Promise};
+
+use body::{is_packed, read, unpacked};
 
 /// An answer about an order is a few fields; this is generous.
 const MAX_ORDER_ANSWER_BYTES: usize = 64 * 1024;
@@ -56,9 +62,12 @@ pub(crate) enum FetchError {
     /// No answer in time, in whole.
     #[error("the supplier did not answer in time")]
     Timeout,
-    /// No connection, or it broke.
+    /// No connection: nothing was sent.
     #[error("the supplier cannot be reached: {0}")]
-    Unreachable(String),
+    Unconnected(String),
+    /// The connection broke.
+    #[error("the connection to the supplier broke: {0}")]
+    Broken(String),
     /// An answer that is no success.
     #[error("the supplier answered {status}{}", reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default())]
     Status { status: StatusCode, reason: Option<String>, retry_after: Option<Duration> },
@@ -73,29 +82,11 @@ pub(crate) enum FetchError {
     Unreadable(String),
 }
 
-/// What a supplier says of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum OrderAnswer {
-    /// It has the order and has not decided yet.
-    Taken,
-    /// It will deliver.
-    Confirmed,
-    /// It will not, for this reason.
-    Rejected(String),
-}
-
-#[derive(Deserialize)]
-struct OrderBody {
-    status: String,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
 impl FetchError {
     /// Whether asking again at once may help.
     fn is_passing(&self) -> bool {
         match self {
-            FetchError::Timeout | FetchError::Unreachable(_) => true,
+            FetchError::Timeout | FetchError::Unconnected(_) | FetchError::Broken(_) => true,
             FetchError::Status { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
@@ -133,77 +124,55 @@ impl Fetcher {
 
     /// The supplier's catalog as it sends it.
     pub(crate) async fn catalog(&self, peer: &Peer) -> Result<Vec<u8>, FetchError> {
-        self.breakers.may_ask(&peer.supplier_id, Instant::now())?;
+        let asking = self.ask(peer)?;
         let url = peer.adapter.catalog_url(&peer.target);
         let backoff = ExponentialBuilder::default()
             .with_min_delay(self.retry_pause)
             .with_max_delay(self.longest_retry_pause)
-            .with_max_times(self.attempts - 1)
-            .with_jitter();
+            .with_max_times(self.attempts - 1);
         let ask = || async {
-            let request = self.client.get(url.clone()).header(reqwest::header::ACCEPT, "application/json");
-            read(self.send(peer, &url, request).await?, self.max_feed_bytes).await
+            let request = self.client.get(url.clone());
+            let request =
+                request.header(header::ACCEPT, "application/json").header(header::ACCEPT_ENCODING, "gzip");
+            let response = self.send(peer, &url, request).await?;
+            let packed = is_packed(&response)?;
+            let body = read(response, self.max_feed_bytes).await?;
+            if packed { unpacked(body, self.max_feed_bytes).await } else { Ok(body) }
         };
         let retried =
             ask.retry(backoff).when(FetchError::is_passing).adjust(|error, pause| self.pause(error, pause));
-        self.judged(peer, retried.await)
+        self.judged(peer, asking, retried.await)
     }
 
-    /// What the supplier knows of the order with our reference; `None` when it does not know it.
-    pub(crate) async fn order(
-        &self,
-        peer: &Peer,
-        reference: Uuid,
-    ) -> Result<Option<OrderAnswer>, FetchError> {
-        let url = below(&peer.target.base, &format!("orders/{reference}"));
-        match self.ask_about_order(peer, &url, self.client.get(url.clone())).await {
-            Err(FetchError::Status { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
-            other => other.map(Some),
-        }
-    }
-
-    /// Places an order under our reference. An error leaves open whether the supplier has it.
-    pub(crate) async fn place(
-        &self,
-        peer: &Peer,
-        reference: Uuid,
-        supplier_sku: &str,
-        quantity: i64,
-    ) -> Result<OrderAnswer, FetchError> {
-        let url = below(&peer.target.base, "orders");
-        let body = serde_json::json!({ "reference": reference, "sku": supplier_sku, "quantity": quantity });
-        let request =
-            self.client.post(url.clone()).header("Idempotency-Key", reference.to_string()).json(&body);
-        match self.ask_about_order(peer, &url, request).await {
-            Err(FetchError::Status { status, reason, .. }) if is_refusal(status) => {
-                Ok(OrderAnswer::Rejected(reason.unwrap_or_else(|| format!("the supplier answered {status}"))))
-            }
-            other => other,
-        }
-    }
-
-    async fn ask_about_order(
-        &self,
-        peer: &Peer,
-        url: &Url,
-        request: RequestBuilder,
-    ) -> Result<OrderAnswer, FetchError> {
-        self.breakers.may_ask(&peer.supplier_id, Instant::now())?;
-        let body = match self.send(peer, url, request).await {
-            Ok(response) => read(response, MAX_ORDER_ANSWER_BYTES).await,
-            Err(error) => Err(error),
-        };
-        order_answer(&peer.target, &self.judged(peer, body)?)
+    fn ask(&self, peer: &Peer) -> Result<Asking<'_>, FetchError> {
+        let asking = self.breakers.ask(&peer.supplier_id, Instant::now());
+        self.show_breaker(peer);
+        Ok(asking?)
     }
 
     /// One operation, with its retries, is one success or failure of the supplier's breaker. An answer that says
     /// no is an answer.
-    fn judged<T>(&self, peer: &Peer, outcome: Result<T, FetchError>) -> Result<T, FetchError> {
+    fn judged<T>(
+        &self,
+        peer: &Peer,
+        asking: Asking<'_>,
+        outcome: Result<T, FetchError>,
+    ) -> Result<T, FetchError> {
         match &outcome {
-            Err(error) if error.is_passing() => self.breakers.failed(&peer.supplier_id, Instant::now()),
-            _ => self.breakers.worked(&peer.supplier_id),
+            Err(error) if error.is_passing() => asking.failed(Instant::now()),
+            _ => asking.worked(),
         }
+        self.show_breaker(peer);
         outcome
+    }
+
+    fn show_breaker(&self, peer: &Peer) {
+        let state = match self.breakers.state(&peer.supplier_id) {
+            State::Closed => 0.0,
+            State::HalfOpen => 1.0,
+            State::Open => 2.0,
+        };
+        metrics::gauge!("supplier_breaker_state", "supplier" => peer.supplier_id.clone()).set(state);
     }
 
     async fn send(&self, peer: &Peer, url: &Url, request: RequestBuilder) -> Result<Response, FetchError> {
@@ -217,22 +186,33 @@ impl Fetcher {
         if status.is_success() {
             return Ok(response);
         }
-        let retry_after = response.headers().get(reqwest::header::RETRY_AFTER);
-        let retry_after =
-            retry_after.and_then(|value| value.to_str().ok()?.parse().ok()).map(Duration::from_secs);
+        let retry_after = response.headers().get(header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| asked_pause(value.to_str().ok()?, Utc::now()));
         let reason =
             read(response, MAX_ORDER_ANSWER_BYTES).await.ok().and_then(|body| reason(&peer.target, &body));
         Err(FetchError::Status { status, reason, retry_after })
     }
 
-    /// A supplier that says when to come back is heeded, within what we wait at most.
+    /// Full jitter: anything up to the pause, so that those who failed together do not come back together. A supplier
+    /// that says when to come back is heeded; one that wants more than we wait is not asked again by this operation.
     fn pause(&self, error: &FetchError, pause: Option<Duration>) -> Option<Duration> {
-        let asked = match error {
-            FetchError::Status { retry_after: Some(asked), .. } => *asked,
-            _ => Duration::ZERO,
-        };
-        pause.map(|pause| pause.max(asked.min(self.longest_retry_pause)))
+        let jittered = pause?.mul_f64(rand::random::<f64>());
+        match error {
+            FetchError::Status { retry_after: Some(asked), .. } => {
+                (*asked <= self.longest_retry_pause).then(|| jittered.max(*asked))
+            }
+            _ => Some(jittered),
+        }
     }
+}
+
+/// What `Retry-After` asks for: seconds, or a time.
+fn asked_pause(value: &str, now: DateTime<Utc>) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = DateTime::parse_from_rfc2822(value).ok()?;
+    Some((at.with_timezone(&Utc) - now).to_std().unwrap_or_default())
 }
 
 fn client(settings: &Settings, guard: Guard) -> anyhow::Result<Client> {
@@ -243,6 +223,7 @@ fn client(settings: &Settings, guard: Guard) -> anyhow::Result<Client> {
             .no_proxy()
             .dns_resolver(guard)
             .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
+            .read_timeout(Duration::from_millis(settings.read_timeout_ms))
             .timeout(Duration::from_millis(settings.request_timeout_ms))
             .pool_max_idle_per_host(IDLE_PER_HOST)
     };
@@ -253,19 +234,9 @@ fn client(settings: &Settings, guard: Guard) -> anyhow::Result<Client> {
     })
 }
 
-async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, FetchError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(broken)? {
-        if body.len() + chunk.len() > limit {
-            return Err(FetchError::TooLarge(limit));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
 fn broken(error: reqwest::Error) -> FetchError {
-    if error.is_timeout() {
+    let connected = !error.is_connect();
+    if connected && error.is_timeout() {
         return FetchError::Timeout;
     }
     let mut causes = Vec::new();
@@ -279,25 +250,7 @@ fn broken(error: reqwest::Error) -> FetchError {
     }
     // The last cause says what happened; the first ones name the URL.
     let text = causes.pop().unwrap_or_else(|| error.without_url().to_string());
-    FetchError::Unreachable(text)
-}
-
-/// Statuses by which a supplier says no to an order for good. 409 is not one: it may mean that it has the order
-/// already, which the next attempt asks.
-fn is_refusal(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 400 | 410 | 413 | 422)
-}
-
-fn order_answer(target: &Target, body: &[u8]) -> Result<OrderAnswer, FetchError> {
-    let body: OrderBody = serde_json::from_slice(body).map_err(|e| FetchError::Unreadable(e.to_string()))?;
-    Ok(match body.status.to_ascii_lowercase().as_str() {
-        "confirmed" | "shipped" | "delivered" => OrderAnswer::Confirmed,
-        "rejected" | "refused" | "cancelled" | "canceled" => OrderAnswer::Rejected(
-            body.reason.map_or_else(|| "the supplier gave no reason".to_owned(), |text| said(target, &text)),
-        ),
-        // Whatever else it calls it: it has the order.
-        _ => OrderAnswer::Taken,
-    })
+    if connected { FetchError::Broken(text) } else { FetchError::Unconnected(text) }
 }
 
 /// What an error answer says, if it says it in one of the usual fields.
@@ -319,6 +272,16 @@ fn said(target: &Target, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_supplier_says_when_to_come_back_in_seconds_or_as_a_time() {
+        let now = DateTime::from_timestamp(1_445_412_480, 0).expect("a time");
+        let seconds = |value: &str| asked_pause(value, now).map(|pause| pause.as_secs());
+        assert_eq!(seconds("120"), Some(120));
+        assert_eq!(seconds("Wed, 21 Oct 2015 07:29:00 GMT"), Some(60));
+        assert_eq!(seconds("Wed, 21 Oct 2015 07:27:00 GMT"), Some(0), "it has passed");
+        assert_eq!((seconds("soon"), seconds("-1")), (None, None));
+    }
 
     #[test]
     fn what_a_supplier_says_is_kept_short_and_without_the_credential() {

@@ -17,40 +17,49 @@ mod fetch;
 mod guard;
 mod http;
 mod jobs;
+pub mod keys;
 mod measure;
 mod restock;
 mod seal;
 mod sender;
 mod settings;
 pub mod simulator;
+mod steps;
 mod store;
 mod suppliers;
 mod sync;
 
 use crate::consumers::{Consumer, QUEUE};
 use crate::fetch::Fetcher;
+use crate::keys::sealer;
 use crate::seal::Sealer;
 use crate::settings::Settings;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use events::outbox::Relay;
 use events::{Bus, Subscription, inbox};
 use platform::config::Config;
 use platform::hosting::{Service, Task};
 use platform::{db, idempotency, schedule};
 use sea_orm::DatabaseConnection;
-use secrecy::{ExposeSecret, SecretString};
 use std::ops::Deref;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
+
+pub use steps::{Step, Watcher};
 
 /// The service's name, in logs and metrics.
 const NAME: &str = "supplier-sync";
 /// The `source` of its events.
 const SOURCE: &str = "/onhand/supplier-sync";
-/// The key file beside an embedded database.
-const KEY_FILE: &str = "supplier-sync.key";
+/// Feeds read, compared and applied at once: each takes several times a feed's size in memory. Waiting for a supplier's
+/// answer takes no place here.
+const READINGS_AT_ONCE: usize = 4;
+/// How often old syncs are looked for: a day's worth is nothing.
+const PURGE_INTERVAL: Duration = Duration::from_secs(3_600);
+/// How often the age of catalogs is looked up, for whoever scrapes it.
+const SHOW_INTERVAL: Duration = Duration::from_secs(15);
 /// How long an idempotency key's answer is kept, in hours: twice what is promised.
 const KEYS_KEPT_HOURS: i64 = 48;
 
@@ -63,12 +72,17 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     pub(crate) sealer: Sealer,
     pub(crate) fetcher: Fetcher,
+    /// This process as others know it: its machine and its number there.
+    pub(crate) worker: String,
+    /// Feeds that are read and applied at once.
+    pub(crate) readings: Semaphore,
     /// There are events to publish.
     pub(crate) outbox_wake: Arc<Notify>,
     /// There are syncs to do.
     pub(crate) syncs_wake: Notify,
     /// There are orders to send.
     pub(crate) orders_wake: Notify,
+    watcher: Option<Watcher>,
 }
 
 impl Deref for App {
@@ -85,12 +99,28 @@ impl Parts {
         self.outbox_wake.notify_one();
         self.orders_wake.notify_one();
     }
+
+    /// Says that a step of an order is done.
+    pub(crate) async fn reached(&self, step: Step, order_id: Uuid) {
+        if let Some(watcher) = &self.watcher {
+            watcher(step, order_id).await;
+        }
+    }
 }
 
 /// Makes the service: connects to its database, brings its tables up to date, and lists its routes and tasks.
 ///
 /// The bus is passed in, so that services in one process share one. Errors name the configuration key at fault.
 pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Service> {
+    watched(config, bus, None).await
+}
+
+/// [`service`], with somebody who is told each step that its sender takes.
+pub async fn watched(
+    config: &Config,
+    bus: Arc<dyn Bus>,
+    watcher: Option<Watcher>,
+) -> anyhow::Result<Service> {
     platform::hosting::install_tls();
     measure::begin();
     let settings: Settings = config.section("supplier_sync")?;
@@ -102,11 +132,14 @@ pub async fn service(config: &Config, bus: Arc<dyn Bus>) -> anyhow::Result<Servi
         db,
         settings,
         sealer,
+        worker: worker(),
+        readings: Semaphore::new(READINGS_AT_ONCE),
         outbox_wake: Arc::default(),
         syncs_wake: Notify::new(),
         orders_wake: Notify::new(),
+        watcher,
     }));
-    jobs::reseal(&app).await?;
+    keys::at_start(&app).await?;
     // Not the bus: without it suppliers, syncs and receipts go on, and events wait.
     let checks = vec![db::check(&app.db)];
     Ok(Service { name: NAME, routes: http::routes(app.clone()), grpc: None, tasks: tasks(&app, bus), checks })
@@ -123,7 +156,9 @@ pub async fn migrate(config: &Config) -> anyhow::Result<DatabaseConnection> {
 fn tasks(app: &App, bus: Arc<dyn Bus>) -> Vec<Task> {
     let relay = Relay::new(NAME, app.db.clone(), bus.clone(), app.outbox_wake.clone());
     let consumer = Arc::new(Consumer(app.clone()));
-    let (schedules, syncs, orders, sweep) = (app.clone(), app.clone(), app.clone(), app.clone());
+    let (schedules, syncs, orders, sweep, gauges) =
+        (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let (purge, show) = (app.clone(), app.clone());
     let inbox = app.db.clone();
     // Its consumers have an inbox instead of keys.
     let keys = idempotency::Retention { callers: chrono::Duration::hours(KEYS_KEPT_HOURS), long_kept: None };
@@ -146,20 +181,22 @@ fn tasks(app: &App, bus: Arc<dyn Bus>) -> Vec<Task> {
             Duration::from_secs(app.settings.sweep_interval_s),
             move |_| jobs::sweep(sweep.clone()),
         ),
+        schedule::ticker(
+            "supplier-sync gauges",
+            Duration::from_secs(app.settings.sweep_interval_s),
+            move |_| jobs::gauges(gauges.clone()),
+        ),
+        schedule::ticker("supplier-sync purge", PURGE_INTERVAL, move |_| jobs::purge(purge.clone())),
+        schedule::ticker("supplier-sync ages", SHOW_INTERVAL, move |_| jobs::show(show.clone())),
     ]
 }
 
-fn sealer(settings: &Settings) -> anyhow::Result<Sealer> {
-    let given = |key: &SecretString| !key.expose_secret().is_empty();
-    let previous = Some(&settings.previous_secret_key).filter(|key| given(key));
-    if given(&settings.secret_key) {
-        return Sealer::new(&settings.secret_key, previous);
-    }
-    // An embedded database has one process and a folder of its own, where a key can be kept for it.
-    let Some(file) = settings.database_url.strip_prefix("sqlite:") else {
-        bail!("supplier_sync.secret_key must be set: 64 hex digits, as `openssl rand -hex 32` prints");
+/// This process as others know it.
+fn worker() -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine = match machine.trim() {
+        "" => "unnamed",
+        machine => machine,
     };
-    let file = file.trim_start_matches("//").split('?').next().unwrap_or_default();
-    let folder = Path::new(file).parent().unwrap_or(Path::new(""));
-    Sealer::new(&seal::kept_key(&folder.join(KEY_FILE))?, previous)
+    format!("{machine}/{}", std::process::id())
 }

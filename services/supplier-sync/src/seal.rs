@@ -83,6 +83,11 @@ impl Sealer {
         &self.present.pepper
     }
 
+    /// The present key's id, which tells nothing of it.
+    pub(crate) fn key_id(&self) -> &str {
+        &self.present.id
+    }
+
     /// Whether a sealed text is under the present key.
     pub(crate) fn is_present(&self, sealed: &str) -> bool {
         parts(sealed).is_some_and(|(key_id, _, _)| key_id == self.present.id)

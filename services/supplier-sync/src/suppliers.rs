@@ -8,7 +8,9 @@ use crate::store;
 use crate::store::entities::supplier;
 use chrono::{DateTime, Utc};
 use domain::Name;
+use platform::db;
 use platform::schedule::{Missed, Schedule};
+use reqwest::Url;
 use sea_orm::DatabaseTransaction;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -136,7 +138,7 @@ pub(crate) async fn register(
     tx: &DatabaseTransaction,
     new: NewSupplier,
 ) -> Result<Supplier, Error> {
-    let now = store::now();
+    let now = db::now(tx).await?;
     let id = new.id.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     if id.is_empty()
         || id.len() > MAX_ID
@@ -161,6 +163,7 @@ pub(crate) async fn register(
         zone: None,
         missed: None,
         scheduled_from: None,
+        waiting_tick: None,
         active: new.active,
         version: 1,
         created_at: now,
@@ -204,7 +207,8 @@ pub(crate) async fn change(
     if version.is_some_and(|version| version != at) {
         return Err(Error::VersionStale { now: at });
     }
-    let changed = patched(app, supplier::Model { version: at + 1, ..supplier }, patch, store::now())?;
+    let now = db::now(tx).await?;
+    let changed = patched(app, supplier::Model { version: at + 1, ..supplier }, patch, now)?;
     store::suppliers::update(tx, changed.clone()).await?;
     shown(changed)
 }
@@ -228,7 +232,13 @@ fn patched(
     }
     supplier.adapter = patch.adapter.or(supplier.adapter);
     if let Some(base_url) = patch.base_url {
-        app.fetcher.guard().base_url(&base_url)?;
+        let to = app.fetcher.guard().base_url(&base_url)?;
+        let from = supplier.base_url.as_deref().and_then(|url| url.parse::<Url>().ok());
+        // What was given for one host is not for another, whoever moves the supplier there.
+        let stays = from.is_some_and(|from| from.origin() == to.origin());
+        if supplier.credential.is_some() && patch.credential.is_none() && !stays {
+            return Err(Error::CredentialNeeded);
+        }
         supplier.base_url = Some(base_url);
     }
     if let Some(options) = patch.options {
@@ -283,6 +293,7 @@ fn schedule_from(
             supplier.scheduled_from = Some(now);
         }
     }
+    supplier.waiting_tick = None;
     Ok(())
 }
 

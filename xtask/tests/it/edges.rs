@@ -29,7 +29,7 @@ const EDGES: [(&str, &[&str]); 13] = [
             "supplier-sync",
         ],
     ),
-    ("bench", &["domain", "events", "ledger", "platform", "stock-checker", "stock-updater"]),
+    ("bench", &["domain", "events", "ledger", "platform", "stock-checker", "stock-updater", "supplier-sync"]),
     ("xtask", &["testkit"]),
 ];
 

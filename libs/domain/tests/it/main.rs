@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod adjusting;
+mod choosing;
 mod counting;
 mod holding;
 mod items;
@@ -11,6 +12,7 @@ mod parts;
 mod properties;
 mod reading;
 mod receiving;
+mod restock_properties;
 mod restocking;
 mod returns;
 mod story;

@@ -123,3 +123,21 @@ fn fields_that_are_added_later_are_ignored() {
     let later = good.replacen(r#""data": {"#, r#""traceparent": "00-1", "data": {"added_later": 1, "#, 1);
     assert_eq!(Envelope::parse(later.as_bytes()).unwrap(), envelope);
 }
+
+#[test]
+fn what_restock_events_say_since_later_is_optional_and_kept() {
+    let (_, _, envelope) = envelopes().find(|(name, ..)| name == "restock_received").unwrap();
+    let Event::RestockReceived(early) = envelope.event.clone() else { unreachable!() };
+    assert_eq!((early.ordered_at, early.received_at, early.expected), (None, None, None));
+    let at = Some(early.timestamp);
+    let later = events::Restock {
+        ordered_at: at,
+        received_at: at,
+        expected: Some(3),
+        short: Some(1),
+        ..early.clone()
+    };
+    let envelope = Envelope::new("/onhand/supplier-sync", Event::RestockReceived(later), early.timestamp);
+    assert_eq!(Envelope::parse(envelope.to_json().as_bytes()).unwrap(), envelope);
+    assert!(envelope.to_json().contains(r#""expected":3"#));
+}

@@ -1,6 +1,7 @@
 //! Demand by day against the ledger that it is summed up from.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use domain::{Command, ItemId, Outside, Shelf};
@@ -9,8 +10,8 @@ use ledger::demand::lead_times::{self, Observed, Ordered};
 use ledger::rebuild::{How, rebuild};
 use ledger::{Demand, DemandDay};
 use rstest::rstest;
-use sea_orm::{ConnectionTrait, DatabaseConnection, FromQueryResult, Statement, Value};
-use testkit::Backend;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, FromQueryResult, Statement, Value};
+use testkit::{Backend, eventually};
 use uuid::Uuid;
 
 use crate::books::{Books, open, quantity, receive, reserve, sell};
@@ -137,6 +138,13 @@ async fn write<C: ConnectionTrait>(db: &C, item: Uuid, version: i64, row: &Told,
     db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await.unwrap();
 }
 
+/// A transaction on PostgreSQL that may stay open however slow the machine is.
+async fn patient(books: &Books) -> DatabaseTransaction {
+    let open = platform::db::begin(&books.db).await.unwrap();
+    open.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await.unwrap();
+    open
+}
+
 async fn demand(books: &Books, item: ItemId, days: u32) -> Demand {
     let mut demands = books.reader.demand(&[item], None, days).await.unwrap();
     demands.items.remove(&item).unwrap()
@@ -200,7 +208,7 @@ async fn what_commits_late_is_not_passed_over() {
     let mut sums = Sums::new(books.db.clone());
     sums.catch_up().await.unwrap();
     // It was recorded an hour ago, and its transaction has not ended.
-    let open = platform::db::begin(&books.db).await.unwrap();
+    let open = patient(&books).await;
     let sale = (0, SOLD.0, 4, SOLD.1, SOLD.2);
     write(&open, late.0, 3, &sale, None).await;
     let sql = "UPDATE inventory_items SET version = 3 WHERE id = $1";
@@ -214,6 +222,41 @@ async fn what_commits_late_is_not_passed_over() {
     open.commit().await.unwrap();
     sums.catch_up().await.unwrap();
     assert_eq!(sold(&by_the_sums(&books).await), [(late.0, 4), (prompt.0, 1)]);
+}
+
+/// On SQLite nobody sums while another writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_summed_meanwhile_stays_as_they_left_it() {
+    let books = open(Backend::Real).await;
+    let item = books.item("TEA", 10).await;
+    Sums::new(books.db.clone()).catch_up().await.unwrap();
+    books.does(sell(item, 3)).await;
+    let other = patient(&books).await;
+    other.execute_unprepared("SELECT version FROM demand_progress FOR UPDATE").await.unwrap();
+    // It has read the sale, and waits for the other to be done; on a slow machine for longer than it may, and again.
+    let mut sums = Sums::new(books.db.clone());
+    let done = AtomicBool::new(false);
+    let overtaken = async {
+        while !done.load(Ordering::SeqCst) {
+            _ = sums.round().await;
+        }
+    };
+    let overtaking = async {
+        let waits = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        eventually("a step that waits", std::time::Duration::from_secs(120), async || {
+            let waits = Statement::from_string(books.db.get_database_backend(), waits);
+            books.db.query_one_raw(waits).await.unwrap()
+        })
+        .await;
+        other.execute_unprepared("UPDATE demand_progress SET version = version + 1").await.unwrap();
+        other.execute_unprepared("UPDATE demand_days SET sold = 77").await.unwrap();
+        other.commit().await.unwrap();
+        done.store(true, Ordering::SeqCst);
+    };
+    tokio::join!(overtaken, overtaking);
+    Sums::new(books.db.clone()).catch_up().await.unwrap();
+    let summed = by_the_sums(&books).await;
+    assert_eq!(summed.iter().map(|day| (day.item, day.sold)).collect::<Vec<_>>(), [(item.0, 77)]);
 }
 
 #[rstest]

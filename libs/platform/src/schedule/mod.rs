@@ -90,6 +90,16 @@ impl Schedule {
         (self.missed == Missed::RunOnce || !missed).then_some(tick)
     }
 
+    /// The same, when the tick `waiting` was seen in time and had to wait: that one was not missed, however late it is.
+    pub fn due_after_waiting(
+        &self,
+        after: DateTime<Utc>,
+        waiting: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        self.due(after, now).or(waiting.filter(|tick| *tick > after && *tick <= now))
+    }
+
     /// The last tick at or before `now`.
     fn last_tick(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let now = now.trunc_subsecs(0);

@@ -87,6 +87,22 @@ fn missed_ticks_run_once_or_are_skipped() {
 }
 
 #[test]
+fn a_tick_that_was_seen_and_had_to_wait_is_not_missed() {
+    let (after, now) = (at("2025-05-01T10:00:00Z"), at("2025-05-01T13:20:00Z"));
+    let skip = Schedule::new("0 * * * *", "UTC", Missed::Skip).unwrap();
+    let eleven = Some(at("2025-05-01T11:00:00Z"));
+    assert_eq!(skip.due_after_waiting(after, None, now), None);
+    assert_eq!(skip.due_after_waiting(after, eleven, now), eleven);
+    assert_eq!(skip.due_after_waiting(at("2025-05-01T11:00:00Z"), eleven, now), None, "done is done");
+    let noon = at("2025-05-01T12:00:01Z");
+    assert_eq!(
+        skip.due_after_waiting(after, eleven, noon),
+        Some(at("2025-05-01T12:00:00Z")),
+        "the later one"
+    );
+}
+
+#[test]
 fn a_yearly_tick_is_found_from_far_away() {
     let new_year = berlin("0 0 1 1 *");
     assert_eq!(

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::restock::{Position, Terms as SupplierTerms, plan};
+use domain::restock::{Amount, Policy as Restocking, Position, Terms as SupplierTerms, plan};
 use forecast::chance::Chance;
 use forecast::{LeadTime, Series, forecast, suggest};
 use serde::Serialize;
@@ -144,14 +144,22 @@ impl<'a> World<'a> {
     /// How many are ordered now, by the rules that the system itself orders by.
     fn order(&self, shop: &Shop) -> Option<i64> {
         let incoming: i64 = shop.incoming.values().sum();
-        let (reorder_point, reorder_quantity) = match shop.rule {
-            Rule::Fixed { point, quantity } => (point, quantity),
-            Rule::UpTo { point, most } => (point, most - shop.on_hand - incoming),
+        let (reorder_point, amount) = match shop.rule {
+            Rule::Fixed { point, quantity } => (point, Amount::Fixed(quantity)),
+            Rule::UpTo { point, most } => (point, Amount::UpTo(most)),
         };
-        let position =
-            Position { available: shop.on_hand, incoming, in_transit: 0, reorder_point, reorder_quantity };
-        let terms = SupplierTerms { pack_size: self.terms.pack, minimum: self.terms.minimum, maximum: None };
-        plan(&position, &terms).map(|quantity| quantity.get())
+        let position = Position { available: shop.on_hand, incoming, in_transit: 0 };
+        let policy = Restocking { reorder_point, amount, maximum: None, snoozed_until: None };
+        let terms = SupplierTerms {
+            pack_size: self.terms.pack,
+            minimum: self.terms.minimum,
+            maximum: None,
+            unit_cost: None,
+            breaks: vec![],
+        };
+        // Nobody snoozes here, so any time is as good as the other.
+        let now = chrono::DateTime::UNIX_EPOCH;
+        plan(&position, &policy, &terms, now).map(|quantity| quantity.get())
     }
 }
 

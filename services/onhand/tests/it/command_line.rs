@@ -6,12 +6,17 @@ use testkit::{Backend, Stage};
 use crate::system::{SECRET_KEY, System, binary};
 
 fn onhand(stage: &Stage, arguments: &[&str]) -> std::process::Output {
+    onhand_command(stage).args(arguments).output().unwrap()
+}
+
+fn onhand_command(stage: &Stage) -> Command {
     let settings = stage.settings().into_iter();
     let environment =
         settings.map(|(key, value)| (format!("ONHAND__{}", key.replace('.', "__").to_uppercase()), value));
     let mut command = Command::new(binary("onhand"));
     command.env_clear().envs(environment).env("ONHAND__SUPPLIER_SYNC__SECRET_KEY", SECRET_KEY);
-    command.args(arguments).current_dir(&stage.folder).output().unwrap()
+    command.current_dir(&stage.folder);
+    command
 }
 
 fn said(output: &std::process::Output) -> String {
@@ -119,6 +124,34 @@ async fn a_bad_setting_is_refused_at_start_and_named() {
         let output = command.current_dir(&stage.folder).output().unwrap();
         let said = said(&output);
         assert!(!output.status.success() && said.contains(key), "{variable}={value}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_rotated_by_hand_and_it_says_how_many() {
+    let mut system = System::start(Backend::Embedded).await;
+    let supplier = serde_json::json!({"id": "far", "name": "Far", "adapter": "abc",
+        "base_url": "http://127.0.0.1:9", "credential": "hunter22-secret"});
+    system.post("/v1/suppliers", supplier).await;
+    system.updater.kill();
+    let new = "0b6de1c47fa853920c9d7e1f35ab6248d0f4c17b9e83a5627c1d08e94fb3a526";
+    let rotate = |previous: &str, more: &[&str]| {
+        let mut command = onhand_command(&system.stage);
+        command.env("ONHAND__SUPPLIER_SYNC__SECRET_KEY", new);
+        command.env("ONHAND__SUPPLIER_SYNC__PREVIOUS_SECRET_KEY", previous);
+        command.args(["keys", "rotate"]).args(more).output().unwrap()
+    };
+    let neither = rotate("", &[]);
+    assert_eq!(neither.status.code(), Some(1));
+    assert!(said(&neither).contains("supplier far: "), "{}", said(&neither));
+    for (more, told) in [
+        (&["--dry-run"][..], "1 would be sealed anew"),
+        (&[], "1 were sealed anew"),
+        (&[], "0 were sealed anew"),
+    ] {
+        let rotated = rotate(SECRET_KEY, more);
+        assert!(rotated.status.success() && said(&rotated).contains(told), "{}", said(&rotated));
+        assert!(!said(&rotated).contains("hunter22") && !said(&rotated).contains(new));
     }
 }
 

@@ -12,5 +12,6 @@ mod forecasts;
 mod main_loop;
 mod outage;
 mod promql;
+mod restocking;
 mod system;
 mod traces;

@@ -212,7 +212,7 @@ impl System {
 
     /// Which service answers a path.
     fn answering(&self, method: &Method, path: &str) -> String {
-        let of_suppliers = ["/v1/suppliers", "/v1/restock-orders", "/suppliers"];
+        let of_suppliers = ["/v1/suppliers", "/v1/restock-orders", "/v1/restock-policies", "/suppliers"];
         let of_checker =
             ["/v1/items", "/v1/low-stock", "/v1/overview", "/stock/product", "/stock/low", "/stock/status"];
         let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));

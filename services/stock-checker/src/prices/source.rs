@@ -91,11 +91,11 @@ impl Source {
         lang: Option<&Lang>,
     ) -> Result<Option<Quoted>, Failed> {
         let _turn = self.turns.try_acquire().map_err(|_| Failed::Busy)?;
-        self.breakers.may_ask(PEER, Instant::now())?;
+        let asking = self.breakers.ask(PEER, Instant::now())?;
         let answer = self.fetch(sku, currency, lang).await;
         match &answer {
-            Ok(_) => self.breakers.worked(PEER),
-            Err(_) => self.breakers.failed(PEER, Instant::now()),
+            Ok(_) => asking.worked(),
+            Err(_) => asking.failed(Instant::now()),
         }
         answer
     }

@@ -104,6 +104,12 @@ fn order(id: Uuid, item: Uuid, accepted: i64, outstanding: i64) -> Restock {
         receipt_id: None,
         reason: None,
         timestamp: Utc::now(),
+        ordered_at: None,
+        received_at: None,
+        expected: None,
+        confirmed_quantity: None,
+        short: None,
+        promised_at: None,
     }
 }
 
@@ -137,6 +143,58 @@ async fn a_restock_order_is_counted_right_in_whatever_order_its_events_come(
     counts(12, 8).await;
     tell(&shop, Event::RestockFailed(order(id, item, 0, 8))).await;
     counts(12, 0).await;
+    assert_eq!(shop.get("/v1/audit").await.is(200)["clean"], true);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_beyond_an_order_or_is_confirmed_short_leaves_other_orders_expected(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let shop = open(backend).await;
+    shop.item("TEA", 0).await;
+    let item = shop.patch("/v1/items/TEA", json!({})).await.is(200);
+    let item: Uuid = item["items"][0]["item_id"].as_str().unwrap().parse().unwrap();
+    let (first, next) = (Uuid::now_v7(), Uuid::now_v7());
+    let short = |confirmed, short, outstanding| {
+        let told = Restock {
+            confirmed_quantity: Some(confirmed),
+            short: Some(short),
+            ..order(first, item, 0, outstanding)
+        };
+        Event::RestockConfirmed(told)
+    };
+    // 20 of which 15 are confirmed, then 12; 14 arrive, 2 of them no good: 12 had been to come.
+    let receipt = Restock {
+        receipt_id: Some(Uuid::now_v7()),
+        rejected: 2,
+        expected: Some(12),
+        ..order(first, item, 14, 0)
+    };
+    for event in [
+        Event::RestockOrdered(order(next, item, 0, 20)),
+        short(12, 3, 12),
+        Event::RestockReceived(receipt.clone()),
+        short(15, 5, 15),
+        Event::RestockReceived(receipt),
+        short(15, 5, 15),
+        Event::RestockOrdered(order(first, item, 0, 20)),
+    ] {
+        tell(&shop, event).await;
+    }
+    testkit::eventually("the counts", crate::shop::LIMIT, async || {
+        let item = shop.patch("/v1/items/TEA", json!({})).await.is(200)["items"][0].clone();
+        (item["available"] == 14 && item["incoming"] == 20).then_some(())
+    })
+    .await;
+    // One that ended long ago: it was not expected any more.
+    let late = Restock { receipt_id: Some(Uuid::now_v7()), expected: Some(0), ..order(first, item, 6, 0) };
+    tell(&shop, Event::RestockReceived(late)).await;
+    testkit::eventually("what was late", crate::shop::LIMIT, async || {
+        let item = shop.patch("/v1/items/TEA", json!({})).await.is(200)["items"][0].clone();
+        (item["available"] == 20 && item["incoming"] == 20).then_some(())
+    })
+    .await;
     assert_eq!(shop.get("/v1/audit").await.is(200)["clean"], true);
 }
 

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::str::FromStr;
 
 /// The longest product id, in bytes: as long as an SKU may be, since it serves as one.
@@ -18,6 +19,11 @@ const MAX_ID: usize = 100;
 const MAX_COST: i64 = 1_000_000_000;
 /// The most decimals of a price; more is the noise of a binary fraction.
 const MAX_DECIMALS: u32 = 6;
+
+/// The longest reason that is kept for a refused row, in characters: it may quote what the row says.
+const MAX_WHY: usize = 200;
+/// What some systems put before their text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A catalog as it was read.
 #[derive(Debug, Default, PartialEq)]
@@ -67,19 +73,38 @@ struct Answer<'a> {
 
 /// Reads a catalog whose rows are in the first list of these names, `products` or `items`.
 pub(super) fn read(body: &[u8], lists: &[&str], columns: &Columns) -> Result<Feed, String> {
-    let answer: Answer = serde_json::from_slice(body).map_err(|e| format!("the answer is not JSON: {e}"))?;
+    // Bytes that are no text are one row's, not the feed's: they are marked, and that row is refused.
+    let text = String::from_utf8_lossy(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
+    let mended = matches!(text, Cow::Owned(_));
+    let answer: Answer = serde_json::from_str(&text).map_err(|e| format!("the answer is not JSON: {e}"))?;
     let list = lists.iter().find_map(|list| if *list == "items" { answer.items } else { answer.products });
     let rows: Option<Vec<&RawValue>> = list.and_then(|list| serde_json::from_str(list.get()).ok());
     let rows = rows.ok_or_else(|| format!("the answer has no list {:?}", lists.join(" or ")))?;
     let mut feed = Feed::default();
     for row in rows {
-        let row: Value = serde_json::from_str(row.get()).map_err(|e| format!("a row is not JSON: {e}"))?;
-        match read_row(&row, columns) {
+        match value(row.get(), mended).and_then(|row| read_row(&row, columns)) {
             Ok(row) => feed.rows.push(row),
-            Err(why) => feed.refused.push(RefusedRow { product_id: id(&row, columns).ok(), why }),
+            Err(why) => feed.refused.push(refused(row.get(), columns, why)),
         }
     }
     Ok(feed)
+}
+
+/// A row's fields. What is no value in JSON (a number beyond all bounds, half a character) is that row's fault alone.
+fn value(row: &str, mended: bool) -> Result<Value, String> {
+    match mended && row.contains(char::REPLACEMENT_CHARACTER) {
+        true => Err("it is not text in UTF-8".to_owned()),
+        false => serde_json::from_str(row).map_err(|e| format!("it cannot be read: {e}")),
+    }
+}
+
+fn refused(row: &str, columns: &Columns, why: String) -> RefusedRow {
+    let product_id = serde_json::from_str(row).ok().and_then(|row| id(&row, columns).ok());
+    let why = match &product_id {
+        Some(id) => format!("product {id}: {why}"),
+        None => why,
+    };
+    RefusedRow { product_id, why: why.chars().take(MAX_WHY).collect() }
 }
 
 fn read_row(row: &Value, columns: &Columns) -> Result<FeedRow, String> {
@@ -93,11 +118,13 @@ fn read_row(row: &Value, columns: &Columns) -> Result<FeedRow, String> {
     };
     Sku::try_from(supplier_sku.clone()).map_err(|e| format!("its sku: {e}"))?;
     let stock = columns.stock.iter().find_map(|column| row.get(column)).filter(|stock| !stock.is_null());
+    let given_price = row.get(columns.price).filter(|price| !price.is_null());
     Ok(FeedRow {
         product_id,
         supplier_sku,
         name: name.into(),
-        cost: row.get(columns.price).filter(|price| !price.is_null()).map(price).transpose()?,
+        // Nothing is sold for nothing: a price of 0 says that there is none.
+        cost: given_price.map(price).transpose()?.filter(|price| !price.is_zero()),
         stock: stock.map(units).transpose()?,
         stamp: columns.stamp.and_then(|column| row.get(column)).and_then(stamp),
     })
@@ -200,6 +227,20 @@ mod tests {
         assert_eq!(feed.rows.iter().map(|row| row.product_id.as_str()).collect::<Vec<_>>(), ["e"]);
         let refused: Vec<_> = feed.refused.iter().map(|row| row.product_id.as_deref()).collect();
         assert_eq!(refused, [Some("a"), Some("b"), Some("c"), None, Some("d"), Some("f"), None]);
+    }
+
+    #[test]
+    fn a_row_that_is_no_value_or_no_text_is_refused_alone() {
+        let body = [
+            b"\xef\xbb\xbf{\"products\":[{\"id\":\"a\",\"name\":\"A\",\"price\":1e999},".as_slice(),
+            b"{\"id\":\"b\",\"name\":\"\\ud800\"},{\"id\":\"c\",\"name\":\"C\xff\"},",
+            b"{\"id\":\"d\",\"name\":\"D\",\"price\":0},{\"id\":\"e\",\"name\":\"E\",\"price\":\"0.00\"}]}",
+        ];
+        let feed = adapter(AdapterKind::Abc).read(&body.concat()).expect("a feed");
+        let read: Vec<_> = feed.rows.iter().map(|row| (row.product_id.as_str(), row.cost)).collect();
+        assert_eq!(read, [("d", None), ("e", None)], "a price of 0 is none");
+        let refused: Vec<_> = feed.refused.iter().map(|row| row.product_id.as_deref()).collect();
+        assert_eq!(refused, [None, None, Some("c")], "{:?}", feed.refused);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Thin: the same functions as `/v1`, other words. Errors are `{"detail": "…"}`, unknown query parameters are
 //! passed over, and booleans are read as those clients write them.
 
-use super::suppliers::{Started, start};
+use super::runs::{Started, start};
 use super::{Reader, Write, Writer};
 use crate::App;
 use crate::adapters::AdapterKind;
@@ -238,7 +238,8 @@ impl From<run::Model> for SyncLog {
             supplier_id: run.supplier_id,
             start_time: run.started_at.unwrap_or(run.queued_at),
             end_time: run.ended_at,
-            status: run.state,
+            // They know of no brake; nothing is changed in either case, and the message says why.
+            status: if run.state == RunState::Held { RunState::Failed } else { run.state },
             products_added: run.added,
             products_updated: run.updated,
             products_deactivated: run.deactivated,

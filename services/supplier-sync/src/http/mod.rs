@@ -5,7 +5,11 @@
 
 mod compat;
 mod page;
+mod performance;
+mod policies;
+mod price_breaks;
 mod restock;
+mod runs;
 mod suppliers;
 
 use crate::App;
@@ -23,7 +27,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// All routes of the service.
 pub(crate) fn routes(app: App) -> OpenApiRouter {
-    suppliers::routes().merge(restock::routes()).merge(compat::routes()).with_state(app)
+    let restocking = restock::routes().merge(policies::routes()).merge(price_breaks::routes());
+    let suppliers = suppliers::routes().merge(runs::routes()).merge(performance::routes());
+    suppliers.merge(restocking).merge(compat::routes()).with_state(app)
 }
 
 /// A caller who may look. Suppliers belong to no brand, so that nobody bound to one sees them.
@@ -74,13 +80,23 @@ impl Write<'_> {
         status: StatusCode,
         work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Error>,
     ) -> Result<Replayable, Problem> {
+        self.answering(body, async |tx| Ok((status, work(tx).await?))).await
+    }
+
+    /// The same, where the work says the status.
+    async fn answering<T: Serialize>(
+        self,
+        body: &impl Serialize,
+        work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(StatusCode, T), Error>,
+    ) -> Result<Replayable, Problem> {
         // A body may hold a credential; keyed, its fingerprint tells nobody anything.
         let mut content = serde_json::to_vec(body).map_err(Error::from)?;
         content.extend_from_slice(self.app.sealer.pepper());
         let fingerprint = idempotency::fingerprint(&self.route, &content);
         let scope = Scope::new(&self.caller, self.key.0, fingerprint);
         let replayable = idempotency::once(&self.app.db, scope, async |tx| {
-            let body = serde_json::to_string(&work(tx).await?)?;
+            let (status, answer) = work(tx).await?;
+            let body = serde_json::to_string(&answer)?;
             Ok(Answer { status: status.as_u16(), body })
         });
         replayable.await.map_err(problem)

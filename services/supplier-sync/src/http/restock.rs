@@ -3,7 +3,7 @@
 use super::{Reader, Write, Writer, page};
 use crate::App;
 use crate::error::Error;
-use crate::restock::{self, NewReceipt};
+use crate::restock::{self, CancelQuery, NewReceipt};
 use crate::store::entities::order::{self, OrderState};
 use crate::store::entities::receipt;
 use crate::store::{orders, receipts};
@@ -41,14 +41,33 @@ struct RestockOrder {
     supplier_sku: String,
     state: OrderState,
     quantity: i64,
+    /// What the supplier confirmed, when that is fewer.
+    confirmed_quantity: Option<i64>,
+    /// What one cost when the order was planned, as decimal text, when that is known.
+    unit_cost: Option<String>,
+    /// May be more than was ordered.
     accepted: i64,
     rejected: i64,
     /// Still to come.
     outstanding: i64,
-    /// How often the supplier was asked.
+    /// How many order requests may have gone out.
     attempts: i32,
+    /// A request may have gone out whose answer is not known.
+    in_doubt: bool,
+    /// When the supplier is asked next.
     next_attempt_at: Option<DateTime<Utc>>,
+    /// Why it ended, or does not go on.
     last_error: Option<String>,
+    /// When the first request may have gone out.
+    ordered_at: Option<DateTime<Utc>>,
+    /// When the supplier says that it delivers.
+    promised_at: Option<DateTime<Utc>>,
+    /// The same, or by its lead time while it has not said so.
+    expected_at: Option<DateTime<Utc>>,
+    /// When nothing was left to come.
+    received_at: Option<DateTime<Utc>>,
+    /// When it was to be cancelled.
+    cancel_requested_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -64,11 +83,19 @@ impl From<order::Model> for RestockOrder {
             supplier_sku: order.supplier_sku,
             state: order.state,
             quantity: order.quantity,
+            confirmed_quantity: order.confirmed_quantity,
+            unit_cost: order.unit_cost,
             accepted: order.accepted,
             rejected: order.rejected,
             attempts: order.attempts,
+            in_doubt: order.in_doubt,
             next_attempt_at: order.next_attempt_at,
             last_error: order.last_error,
+            ordered_at: order.ordered_at,
+            promised_at: order.promised_at,
+            expected_at: order.expected_at,
+            received_at: order.received_at,
+            cancel_requested_at: order.cancel_requested_at,
             created_at: order.created_at,
             updated_at: order.updated_at,
         }
@@ -166,12 +193,13 @@ struct Received {
     order: RestockOrder,
 }
 
-/// Record what arrived of an order. What is accepted raises stock; what is rejected will not come again.
+/// Record what arrived of an order. What is accepted raises stock, also when it is more than was ordered or comes
+/// late; what is rejected will not come again.
 #[utoipa::path(post, path = "/v1/restock-orders/{id}/receipts", tag = "restock orders", params(("id" = Uuid, Path)),
     request_body = NewReceipt, responses(
     (status = 201, description = "Recorded", body = Received),
     (status = 404, description = "There is no such order"),
-    (status = 409, description = "More than is still to come, or nothing is"),
+    (status = 409, description = "Another receipt of the order has the reference"),
     (status = 422, description = "A value cannot be")))]
 async fn receive(
     Writer(caller): Writer,
@@ -191,21 +219,29 @@ async fn receive(
     Ok(written)
 }
 
-/// Cancel what is still to come of an order. The supplier is not told.
-#[utoipa::path(post, path = "/v1/restock-orders/{id}/cancel", tag = "restock orders", params(("id" = Uuid, Path)),
-    responses((status = 200, description = "Cancelled", body = RestockOrder),
+/// Cancel what is still to come of an order. If it may be at the supplier, that is asked to cancel it, and the order is
+/// cancelled once it says so.
+#[utoipa::path(post, path = "/v1/restock-orders/{id}/cancel", tag = "restock orders",
+    params(("id" = Uuid, Path), CancelQuery), responses(
+    (status = 200, description = "Cancelled", body = RestockOrder),
+    (status = 202, description = "The supplier is asked", body = RestockOrder),
     (status = 404, description = "There is no such order"),
     (status = 409, description = "Nothing more is to come of it")))]
 async fn cancel(
     Writer(caller): Writer,
     State(app): State<App>,
     Path(id): Path<Uuid>,
+    Query(query): Query<CancelQuery>,
     key: IdempotencyKey,
 ) -> Result<Replayable, Problem> {
-    let write = Write { app: &app, caller, key, route: format!("POST /v1/restock-orders/{id}/cancel") };
-    let written =
-        write.once(&(), StatusCode::OK, async |tx| restock::cancel(tx, id).await.map(RestockOrder::from));
+    let route = format!("POST /v1/restock-orders/{id}/cancel {}", query.agreed);
+    let write = Write { app: &app, caller, key, route };
+    let written = write.answering(&(), async |tx| {
+        let order = restock::cancel(tx, id, query.agreed).await?;
+        let status = if order.state.is_open() { StatusCode::ACCEPTED } else { StatusCode::OK };
+        Ok((status, RestockOrder::from(order)))
+    });
     let written = written.await?;
-    app.outbox_wake.notify_one();
+    app.wake_for_order();
     Ok(written)
 }

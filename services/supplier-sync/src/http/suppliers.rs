@@ -1,12 +1,11 @@
-//! `/v1/suppliers`: suppliers, their syncs and their catalogs.
+//! `/v1/suppliers`: suppliers and their catalogs.
 
 use super::{Reader, Write, Writer, page};
 use crate::App;
 use crate::error::Error;
-use crate::store::entities::run::{self, RunCause, RunState};
-use crate::store::{self, catalog, entities::product, runs};
+use crate::restock::{Performance, performance};
+use crate::store::{self, catalog, entities::product};
 use crate::suppliers::{self, NewSupplier, Supplier, SupplierPatch};
-use crate::sync;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -18,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 /// The most units that a pack or a minimum order may have.
 const MAX_TERMS: i64 = 1_000_000_000;
@@ -27,8 +25,6 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create, list))
         .routes(routes!(one, change))
-        .routes(routes!(request_sync))
-        .routes(routes!(sync_runs))
         .routes(routes!(products))
         .routes(routes!(set_terms))
 }
@@ -51,7 +47,7 @@ async fn create(
 }
 
 /// Adds the version that an answer names as its ETag, also when it is answered again.
-fn tagged(written: Replayable) -> Response {
+pub(super) fn tagged(written: Replayable) -> Response {
     #[derive(Deserialize)]
     struct Versioned {
         version: i64,
@@ -99,11 +95,22 @@ async fn list(
 
 /// Get a supplier.
 #[utoipa::path(get, path = "/v1/suppliers/{id}", tag = "suppliers", params(("id" = String, Path)), responses(
-    (status = 200, description = "The supplier; its version is the ETag", body = Supplier),
+    (status = 200, description = "The supplier; its version is the ETag", body = SupplierInFull),
     (status = 404, description = "There is no such supplier")))]
 async fn one(_: Reader, State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
     let supplier = suppliers::find(&app.db, &id).await?;
-    Ok((ETag(supplier.version), Json(suppliers::shown(supplier)?)).into_response())
+    let performance = performance(&app.db, &id, store::now()).await.map_err(Error::from)?;
+    let version = supplier.version;
+    let shown = SupplierInFull { supplier: suppliers::shown(supplier)?, performance };
+    Ok((ETag(version), Json(shown)).into_response())
+}
+
+/// A supplier, and what became of the orders at it.
+#[derive(Serialize, ToSchema)]
+struct SupplierInFull {
+    #[serde(flatten)]
+    supplier: Supplier,
+    performance: Performance,
 }
 
 /// Change a supplier.
@@ -126,134 +133,6 @@ async fn change(
     let written =
         write.once(&body, StatusCode::OK, async |tx| suppliers::change(&app, tx, &id, version, patch).await);
     Ok(tagged(written.await?))
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-struct SyncQuery {
-    /// Take the feed even when most of the catalog is gone from it.
-    #[serde(default)]
-    override_brake: bool,
-}
-
-/// A sync that is on its way.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Started {
-    /// The sync run's id.
-    pub(super) task_id: Uuid,
-    #[schema(value_type = String)]
-    pub(super) status: &'static str,
-    pub(super) message: String,
-}
-
-/// Sync a supplier's catalog now.
-#[utoipa::path(post, path = "/v1/suppliers/{id}/sync", tag = "suppliers", params(("id" = String, Path), SyncQuery),
-    responses((status = 202, description = "Queued, or under way already", body = Started),
-    (status = 404, description = "There is no such supplier"),
-    (status = 409, description = "It is inactive or not set up")))]
-async fn request_sync(
-    Writer(caller): Writer,
-    State(app): State<App>,
-    Path(id): Path<String>,
-    Query(query): Query<SyncQuery>,
-    key: IdempotencyKey,
-) -> Result<Replayable, Problem> {
-    let route = format!("POST /v1/suppliers/{id}/sync {}", query.override_brake);
-    start(&app, Write { app: &app, caller, key, route }, &id, query.override_brake).await
-}
-
-/// Queues a sync and wakes a worker.
-pub(super) async fn start(
-    app: &App,
-    write: Write<'_>,
-    id: &str,
-    override_brake: bool,
-) -> Result<Replayable, Problem> {
-    let started = write.once(&(), StatusCode::ACCEPTED, async |tx| {
-        let (task_id, new) = sync::request(tx, id, override_brake).await?;
-        let word = if new { "started" } else { "is under way already" };
-        Ok(Started {
-            task_id,
-            status: "started",
-            message: format!("Synchronization of supplier {id} {word}"),
-        })
-    });
-    let started = started.await?;
-    app.syncs_wake.notify_one();
-    Ok(started)
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-struct Page {
-    /// 1 to 500.
-    limit: Option<u64>,
-    cursor: Option<String>,
-}
-
-/// One sync of a supplier.
-#[derive(Serialize, ToSchema)]
-struct SyncRun {
-    id: Uuid,
-    supplier_id: String,
-    state: RunState,
-    cause: RunCause,
-    queued_at: DateTime<Utc>,
-    started_at: Option<DateTime<Utc>>,
-    ended_at: Option<DateTime<Utc>>,
-    added: i64,
-    updated: i64,
-    deactivated: i64,
-    unchanged: i64,
-    refused: i64,
-    error: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-struct SyncRunPage {
-    sync_runs: Vec<SyncRun>,
-    next_cursor: Option<String>,
-}
-
-/// List a supplier's syncs, newest first.
-#[utoipa::path(get, path = "/v1/suppliers/{id}/sync-runs", tag = "suppliers",
-    params(("id" = String, Path), Page), responses(
-    (status = 200, description = "A page of syncs", body = SyncRunPage),
-    (status = 404, description = "There is no such supplier")))]
-async fn sync_runs(
-    _: Reader,
-    State(app): State<App>,
-    Path(id): Path<String>,
-    Query(query): Query<Page>,
-) -> Result<Json<SyncRunPage>, Problem> {
-    let limit = page::limit(query.limit)?;
-    let before = page::after_id("sync-runs", query.cursor.as_deref())?;
-    suppliers::find(&app.db, &id).await?;
-    let found = runs::list(&app.db, &id, before, limit, 0).await.map_err(Error::from)?;
-    let full = found.len() as u64 == limit;
-    let next_cursor =
-        found.last().filter(|_| full).map(|last| page::cursor("sync-runs", &last.id.to_string()));
-    Ok(Json(SyncRunPage { sync_runs: found.into_iter().map(SyncRun::from).collect(), next_cursor }))
-}
-
-impl From<run::Model> for SyncRun {
-    fn from(run: run::Model) -> SyncRun {
-        SyncRun {
-            id: run.id,
-            supplier_id: run.supplier_id,
-            state: run.state,
-            cause: run.cause,
-            queued_at: run.queued_at,
-            started_at: run.started_at,
-            ended_at: run.ended_at,
-            added: run.added,
-            updated: run.updated,
-            deactivated: run.deactivated,
-            unchanged: run.unchanged,
-            refused: run.refused,
-            error: run.error,
-        }
-    }
 }
 
 /// A product in a supplier's catalog.

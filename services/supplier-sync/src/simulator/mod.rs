@@ -1,7 +1,7 @@
 //! A supplier's system to try things on: a real HTTP server that fails on demand.
 //!
 //! It speaks all three dialects at once (`/catalog`, `/products`, and any other path for generic), takes orders
-//! (`POST /orders`, `GET /orders/{reference}`) and remembers them. One reference is one order, however often it
+//! (`POST /orders`, `GET /orders/{reference}`, `POST /orders/{reference}/cancel`) and remembers them. One reference is one order, however often it
 //! is placed; how often it was is counted. Used by `onhand demo`, on the command line and by tests.
 
 mod mode;
@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -52,8 +53,12 @@ pub struct SimOrder {
     pub sku: String,
     /// Units.
     pub quantity: i64,
-    /// `accepted`, `confirmed` or `rejected`.
+    /// `accepted`, `confirmed`, `rejected` or `cancelled`.
     pub status: String,
+    /// How many it confirms, when it says so.
+    pub confirmed_quantity: Option<i64>,
+    /// When it says that it delivers.
+    pub promised_at: Option<DateTime<Utc>>,
     /// How often it was placed; 1 is as it should be.
     pub placed: u32,
     /// The trace that it was first placed in.
@@ -65,6 +70,8 @@ pub struct SimOrder {
 pub enum OrderPolicy {
     /// Confirms at once.
     Confirm,
+    /// Confirms at once, and refuses a reference that it knows.
+    Once,
     /// Takes them and decides later: see [`Simulator::decide`].
     Accept,
     /// Rejects them with this reason.
@@ -83,7 +90,13 @@ struct State {
     /// How many more requests fail; `None`: all until healed.
     failures_left: Option<u32>,
     orders: BTreeMap<Uuid, SimOrder>,
+    /// Order requests that it has got and not looked at yet.
+    late: Vec<server::Late>,
+    /// Why it cancels nothing.
+    no_cancelling: Option<String>,
     requests: u64,
+    /// Whether answers are held back.
+    held: watch::Sender<bool>,
 }
 
 impl Simulator {
@@ -99,7 +112,10 @@ impl Simulator {
             mode: Mode::Healthy,
             failures_left: None,
             orders: BTreeMap::new(),
+            late: Vec::new(),
+            no_cancelling: None,
             requests: 0,
+            held: watch::Sender::new(false),
         }));
         let app = server::routes(shared.clone());
         let mut serving = JoinSet::new();
@@ -143,6 +159,16 @@ impl Simulator {
         state.failures_left = Some(times);
     }
 
+    /// From now on makes up its answers and holds them back, until [`Simulator::let_go`].
+    pub fn hold(&self) {
+        self.state().held.send_replace(true);
+    }
+
+    /// Sends the answers that were held back, as they were when it was asked.
+    pub fn let_go(&self) {
+        self.state().held.send_replace(false);
+    }
+
     /// Sets what it says to new orders.
     pub fn set_order_policy(&self, policy: OrderPolicy) {
         self.state().policy = policy;
@@ -153,6 +179,37 @@ impl Simulator {
         if let Some(order) = self.state().orders.get_mut(&reference) {
             status.clone_into(&mut order.status);
         }
+    }
+
+    /// Confirms an order that it took, so many and until then.
+    pub fn promise(&self, reference: Uuid, quantity: i64, at: DateTime<Utc>) {
+        if let Some(order) = self.state().orders.get_mut(&reference) {
+            "confirmed".clone_into(&mut order.status);
+            (order.confirmed_quantity, order.promised_at) = (Some(quantity), Some(at));
+        }
+    }
+
+    /// Forgets an order that it took, as a supplier that lost its books would.
+    pub fn forget(&self, reference: Uuid) {
+        self.state().orders.remove(&reference);
+    }
+
+    /// From now on cancels nothing, for this reason.
+    pub fn refuse_cancelling(&self, reason: &str) {
+        self.state().no_cancelling = Some(reason.to_owned());
+    }
+
+    /// Looks at the order requests that lie there: see [`Mode::Late`].
+    pub fn catch_up(&self) {
+        let mut state = self.state();
+        for (placed, traceparent) in std::mem::take(&mut state.late) {
+            server::take_order(&mut state, placed, traceparent);
+        }
+    }
+
+    /// How many order requests lie there.
+    pub fn late(&self) -> usize {
+        self.state().late.len()
     }
 
     /// The orders that it took, by reference.

@@ -1,5 +1,6 @@
 //! The routes of the simulated supplier.
 
+use super::mode::packed;
 use super::{Mode, OrderPolicy, Shared, SimOrder, SimProduct, State, lock};
 use axum::extract::{Path, Request, State as Extension};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -17,6 +18,7 @@ pub(super) fn routes(shared: Shared) -> Router {
         .route("/products", get(xyz))
         .route("/orders", post(place))
         .route("/orders/{reference}", get(order))
+        .route("/orders/{reference}/cancel", post(cancel))
         .fallback(generic)
         .layer(from_fn_with_state(shared.clone(), misbehave))
         .with_state(shared)
@@ -37,7 +39,17 @@ async fn misbehave(Extension(shared): Extension<Shared>, mut request: Request, n
             .into_response();
     }
     request.extensions_mut().insert(mode);
-    next.run(request).await
+    let answer = next.run(request).await;
+    let mut held = lock(&shared).held.subscribe();
+    // An error is the simulator's end, which ends this too.
+    let _ = held.wait_for(|held| !held).await;
+    match mode {
+        Mode::Packed => match axum::body::to_bytes(answer.into_body(), usize::MAX).await {
+            Ok(body) => packed(&body),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        },
+        _ => answer,
+    }
 }
 
 fn take_mode(state: &mut State) -> Mode {
@@ -102,8 +114,12 @@ async fn generic(Extension(shared): Extension<Shared>, mode: axum::Extension<Mod
     Json(json!({ "items": rows }))
 }
 
+/// An order request that is not looked at yet, and its trace.
+pub(super) type Late = (Placed, Option<String>);
+
+/// An order request.
 #[derive(Deserialize)]
-struct Placed {
+pub(super) struct Placed {
     reference: Uuid,
     sku: String,
     quantity: i64,
@@ -116,17 +132,27 @@ async fn place(
     Json(placed): Json<Placed>,
 ) -> Response {
     let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let answer = take_order(&shared, placed, traceparent);
+    if mode.0 == Mode::Late {
+        lock(&shared).late.push((placed, traceparent));
+        return std::future::pending().await;
+    }
+    if mode.0 == Mode::NotTaken {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not now").into_response();
+    }
+    let answer = take_order(&mut lock(&shared), placed, traceparent);
     if mode.0 == Mode::LostAnswer {
         std::future::pending::<()>().await;
     }
     answer
 }
 
-fn take_order(shared: &Shared, placed: Placed, traceparent: Option<String>) -> Response {
-    let mut state = lock(shared);
+pub(super) fn take_order(state: &mut State, placed: Placed, traceparent: Option<String>) -> Response {
     let status = match &state.policy {
-        OrderPolicy::Confirm => "confirmed",
+        OrderPolicy::Once if state.orders.contains_key(&placed.reference) => {
+            let reason = json!({ "reason": "the reference was used before" });
+            return (StatusCode::UNPROCESSABLE_ENTITY, Json(reason)).into_response();
+        }
+        OrderPolicy::Confirm | OrderPolicy::Once => "confirmed",
         OrderPolicy::Accept => "accepted",
         OrderPolicy::Reject(reason) => {
             return (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "reason": reason }))).into_response();
@@ -137,17 +163,49 @@ fn take_order(shared: &Shared, placed: Placed, traceparent: Option<String>) -> R
         sku: placed.sku,
         quantity: placed.quantity,
         status: status.to_owned(),
+        confirmed_quantity: None,
+        promised_at: None,
         placed: 0,
         traceparent,
     });
     order.placed += 1;
-    (StatusCode::CREATED, Json(json!({ "reference": order.reference, "status": order.status })))
-        .into_response()
+    (StatusCode::CREATED, Json(told(order))).into_response()
+}
+
+fn told(order: &SimOrder) -> Value {
+    json!({ "reference": order.reference, "status": order.status,
+        "confirmed_quantity": order.confirmed_quantity, "promised_at": order.promised_at })
+}
+
+fn no_such_order() -> Response {
+    (StatusCode::NOT_FOUND, Json(json!({ "detail": "no such order" }))).into_response()
 }
 
 async fn order(Extension(shared): Extension<Shared>, Path(reference): Path<Uuid>) -> Response {
-    match lock(&shared).orders.get(&reference) {
-        Some(order) => Json(json!({ "reference": order.reference, "status": order.status })).into_response(),
-        None => (StatusCode::NOT_FOUND, Json(json!({ "detail": "no such order" }))).into_response(),
+    let mut state = lock(&shared);
+    if let Some(order) = state.orders.get(&reference) {
+        return Json(told(order)).into_response();
+    }
+    // Only now does it come to the requests about it that lie there.
+    let (about_it, others) =
+        std::mem::take(&mut state.late).into_iter().partition(|(late, _)| late.reference == reference);
+    state.late = others;
+    let about_it: Vec<Late> = about_it;
+    for (placed, traceparent) in about_it {
+        take_order(&mut state, placed, traceparent);
+    }
+    no_such_order()
+}
+
+async fn cancel(Extension(shared): Extension<Shared>, Path(reference): Path<Uuid>) -> Response {
+    let mut state = lock(&shared);
+    let refused = state.no_cancelling.clone();
+    match (state.orders.get_mut(&reference), refused) {
+        (None, _) => no_such_order(),
+        (Some(_), Some(reason)) => (StatusCode::CONFLICT, Json(json!({ "reason": reason }))).into_response(),
+        (Some(order), None) => {
+            "cancelled".clone_into(&mut order.status);
+            Json(told(order)).into_response()
+        }
     }
 }

@@ -12,6 +12,8 @@ use sea_orm::{
 use std::collections::HashMap;
 use std::str::FromStr;
 
+/// Rows read at once.
+const ROWS_PER_PAGE: u64 = 5_000;
 /// Rows a statement: twelve values each stay far below SQLite's 32,766 parameters.
 const ROWS_PER_STATEMENT: usize = 500;
 /// A product that nobody has said anything about is sold singly.
@@ -19,13 +21,24 @@ const DEFAULT_PACK_SIZE: i64 = 1;
 const DEFAULT_MINIMUM_ORDER: i64 = 1;
 
 /// A supplier's whole catalog by product id, as [`crate::diff`] wants it. Bounded by the largest feed that was
-/// taken.
+/// taken; read by the page, so that there is never a second copy of all of it.
 pub(crate) async fn known<C: ConnectionTrait>(
     db: &C,
     supplier_id: &str,
 ) -> Result<HashMap<String, Known>, DbErr> {
-    let rows = Entity::find().filter(Column::SupplierId.eq(supplier_id)).all(db).await?;
-    rows.into_iter().map(|row| Ok((row.product_id.clone(), known_row(row)?))).collect()
+    let mut known = HashMap::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = list(db, supplier_id, None, after.as_deref(), ROWS_PER_PAGE).await?;
+        let full = page.len() as u64 == ROWS_PER_PAGE;
+        after = page.last().filter(|_| full).map(|last| last.product_id.clone());
+        for row in page {
+            known.insert(row.product_id.clone(), known_row(row)?);
+        }
+        if after.is_none() {
+            return Ok(known);
+        }
+    }
 }
 
 fn known_row(row: Model) -> Result<Known, DbErr> {
@@ -107,21 +120,6 @@ pub(crate) async fn find<C: ConnectionTrait>(
     Entity::find_by_id((supplier_id.to_owned(), product_id.to_owned())).one(db).await
 }
 
-/// The product that has this SKU with us; a listed one before one that is no longer listed.
-pub(crate) async fn by_sku<C: ConnectionTrait>(
-    db: &C,
-    supplier_id: &str,
-    sku: &str,
-) -> Result<Option<Model>, DbErr> {
-    Entity::find()
-        .filter(Column::SupplierId.eq(supplier_id))
-        .filter(Column::Sku.eq(sku))
-        .order_by_desc(Column::Active)
-        .order_by_asc(Column::ProductId)
-        .one(db)
-        .await
-}
-
 /// Products by id, after one of them.
 pub(crate) async fn list<C: ConnectionTrait>(
     db: &C,
@@ -169,4 +167,10 @@ pub(crate) async fn set_terms<C: ConnectionTrait>(
         .exec(db)
         .await?;
     Ok(())
+}
+
+/// What suppliers' catalogs have under one SKU of ours, listed or not.
+pub(crate) async fn of_sku<C: ConnectionTrait>(db: &C, sku: &str, limit: u64) -> Result<Vec<Model>, DbErr> {
+    let of_sku = Entity::find().filter(Column::Sku.eq(sku)).order_by_desc(Column::Active);
+    of_sku.order_by_asc(Column::SupplierId).order_by_asc(Column::ProductId).limit(limit).all(db).await
 }

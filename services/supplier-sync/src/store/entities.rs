@@ -1,5 +1,8 @@
 //! The rows of this service's database.
 
+pub(crate) mod policy;
+pub(crate) mod price_break;
+
 /// A supplier.
 pub(crate) mod supplier {
     use crate::adapters::AdapterKind;
@@ -26,6 +29,8 @@ pub(crate) mod supplier {
         pub(crate) missed: Option<String>,
         /// The last tick that somebody claimed, or when the schedule was set: later ones are still to come.
         pub(crate) scheduled_from: Option<DateTimeUtc>,
+        /// A tick that came while the run before it was open: it waits, and is not missed.
+        pub(crate) waiting_tick: Option<DateTimeUtc>,
         pub(crate) active: bool,
         pub(crate) version: i64,
         pub(crate) created_at: DateTimeUtc,
@@ -86,6 +91,24 @@ pub(crate) mod run {
         Succeeded,
         /// Failed; nothing is changed.
         Failed,
+        /// The feed looks wrong: nothing is changed until somebody approves.
+        Held,
+    }
+
+    impl RunState {
+        /// The states of a run that is still to end. The partial unique index in the migrations lists the same ones.
+        pub(crate) const OPEN: [RunState; 2] = [RunState::Queued, RunState::Running];
+
+        /// The word for metrics.
+        pub(crate) fn word(self) -> &'static str {
+            match self {
+                RunState::Queued => "queued",
+                RunState::Running => "running",
+                RunState::Succeeded => "succeeded",
+                RunState::Failed => "failed",
+                RunState::Held => "held",
+            }
+        }
     }
 
     /// What caused a run.
@@ -97,6 +120,8 @@ pub(crate) mod run {
         Schedule,
         /// A caller.
         Request,
+        /// Somebody who approved of what the brake had held.
+        Approval,
     }
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -120,8 +145,20 @@ pub(crate) mod run {
         pub(crate) deactivated: i64,
         pub(crate) unchanged: i64,
         pub(crate) refused: i64,
-        /// Why it failed, or why the first refused row was.
+        /// Why it failed or is held, or why the first refused row was.
         pub(crate) error: Option<String>,
+        /// The tick that it is for, if its schedule caused it.
+        pub(crate) due_at: Option<DateTimeUtc>,
+        /// The process that had it last.
+        pub(crate) worker: Option<String>,
+        /// Why the first refused rows were, as a JSON list of texts.
+        pub(crate) refusals: Option<String>,
+        /// Of what it would have changed, if it is held: see `crate::diff::Changes::digest`.
+        pub(crate) held_digest: Option<String>,
+        /// What it may change although the brake says no.
+        pub(crate) approved_digest: Option<String>,
+        /// When somebody approved of what it would have changed.
+        pub(crate) approved_at: Option<DateTimeUtc>,
     }
 
     #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -141,6 +178,7 @@ pub(crate) mod order {
         Debug,
         PartialEq,
         Eq,
+        Hash,
         EnumIter,
         DeriveActiveEnum,
         Serialize,
@@ -202,17 +240,42 @@ pub(crate) mod order {
         pub(crate) supplier_sku: String,
         pub(crate) state: OrderState,
         pub(crate) quantity: i64,
+        /// What the supplier confirmed, when that is fewer.
+        pub(crate) confirmed_quantity: Option<i64>,
+        /// What one cost when it was planned, as decimal text.
+        pub(crate) unit_cost: Option<String>,
+        /// May be more than was ordered.
         pub(crate) accepted: i64,
         pub(crate) rejected: i64,
-        /// How often the supplier was asked.
+        /// How many order requests may have gone out.
         pub(crate) attempts: i32,
+        /// How often it was tried to ask the supplier anything since the order last moved on.
+        pub(crate) asks: i32,
+        /// How many of the requests after the first were refused.
+        pub(crate) refusals: i32,
         /// An order request went out whose answer is not known.
         pub(crate) in_doubt: bool,
+        /// The supplier said that it has the order.
+        pub(crate) taken: bool,
+        /// Cancelled to be ordered elsewhere.
+        pub(crate) replaced: bool,
         /// When to ask the supplier (again); none when there is nothing to ask.
         pub(crate) next_attempt_at: Option<DateTimeUtc>,
         /// Counts the claims: a sender that was taken for dead cannot write any more.
         pub(crate) fence: i32,
         pub(crate) last_error: Option<String>,
+        /// When the first order request may have gone out.
+        pub(crate) ordered_at: Option<DateTimeUtc>,
+        /// When the last one may have.
+        pub(crate) requested_at: Option<DateTimeUtc>,
+        /// When the supplier says that it delivers.
+        pub(crate) promised_at: Option<DateTimeUtc>,
+        /// The same, or by its lead time while it has not said so.
+        pub(crate) expected_at: Option<DateTimeUtc>,
+        /// When nothing was left to come.
+        pub(crate) received_at: Option<DateTimeUtc>,
+        /// When we wanted it cancelled.
+        pub(crate) cancel_requested_at: Option<DateTimeUtc>,
         pub(crate) created_at: DateTimeUtc,
         pub(crate) updated_at: DateTimeUtc,
         /// The trace that it was planned in.
@@ -226,7 +289,13 @@ pub(crate) mod order {
     impl Model {
         /// How many are still to come.
         pub(crate) fn outstanding(&self) -> i64 {
-            if self.state.is_open() { self.quantity - self.accepted - self.rejected } else { 0 }
+            let expected = self.confirmed_quantity.unwrap_or(self.quantity);
+            if self.state.is_open() { (expected - self.accepted - self.rejected).max(0) } else { 0 }
+        }
+
+        /// Whether the supplier has it, or may have.
+        pub(crate) fn may_be_there(&self) -> bool {
+            self.taken || self.in_doubt
         }
     }
 }
@@ -246,7 +315,9 @@ pub(crate) mod receipt {
         pub(crate) rejected: i64,
         pub(crate) reference: Option<String>,
         pub(crate) received_at: DateTimeUtc,
-        /// Stock has told of what was accepted.
+        /// How many of the accepted had been to come.
+        pub(crate) awaited: i64,
+        /// Stock has told of those.
         pub(crate) settled: bool,
     }
 
@@ -265,6 +336,8 @@ pub(crate) mod seen {
         #[sea_orm(primary_key, auto_increment = false)]
         pub(crate) item_id: Uuid,
         pub(crate) sku: String,
+        /// Empty until an event tells it.
+        pub(crate) product_id: String,
         pub(crate) owner: String,
         pub(crate) supplier_id: Option<String>,
         /// Only a newer one overwrites.

@@ -8,8 +8,12 @@ pub(crate) mod catalog;
 pub(crate) mod entities;
 mod migrations;
 pub(crate) mod orders;
+pub(crate) mod policies;
+pub(crate) mod price_breaks;
 pub(crate) mod receipts;
 pub(crate) mod runs;
+#[cfg(test)]
+mod runs_tests;
 pub(crate) mod seen;
 pub(crate) mod suppliers;
 

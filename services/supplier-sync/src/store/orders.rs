@@ -2,10 +2,10 @@
 
 use super::entities::order::{ActiveModel, Column, Entity, Model, OrderState};
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ pub(crate) async fn open_of<C: ConnectionTrait>(db: &C, item_id: Uuid) -> Result
         .await
 }
 
-/// Whether an order for the item was rejected or cancelled since.
+/// Whether an order for the item was rejected or cancelled since, for good.
 pub(crate) async fn refused_since<C: ConnectionTrait>(
     db: &C,
     item_id: Uuid,
@@ -44,6 +44,7 @@ pub(crate) async fn refused_since<C: ConnectionTrait>(
     let refused = Entity::find()
         .filter(Column::ItemId.eq(item_id))
         .filter(Column::State.is_in([OrderState::Rejected, OrderState::Cancelled]))
+        .filter(Column::Replaced.eq(false))
         .filter(Column::UpdatedAt.gt(since));
     Ok(refused.one(db).await?.is_some())
 }
@@ -68,7 +69,7 @@ pub(crate) async fn suppliers_due<C: ConnectionTrait>(
 }
 
 /// Takes a supplier's next due order until an instant: past it somebody else may, so nobody's death leaves an
-/// order unsent. Of many senders one gets it; the others are answered `None`.
+/// order unsent. Those that it does not know of come before those that it is only asked about. Of many senders one gets it; the others are answered `None`.
 pub(crate) async fn claim<C: ConnectionTrait>(
     db: &C,
     supplier_id: &str,
@@ -78,6 +79,7 @@ pub(crate) async fn claim<C: ConnectionTrait>(
     let next = Entity::find()
         .filter(Column::SupplierId.eq(supplier_id))
         .filter(Column::NextAttemptAt.lte(now))
+        .order_by_desc(Expr::col(Column::State).eq(OrderState::Planned))
         .order_by_asc(Column::NextAttemptAt)
         .limit(1)
         .one(db)
@@ -93,6 +95,46 @@ pub(crate) async fn claim<C: ConnectionTrait>(
         .await?;
     let taken = claimed.rows_affected == 1;
     Ok(taken.then_some(Model { next_attempt_at: Some(until), fence: order.fence + 1, ..order }))
+}
+
+/// A supplier's latest orders of which nothing more is to come.
+pub(crate) async fn closed_of<C: ConnectionTrait>(
+    db: &C,
+    supplier_id: &str,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let closed = Entity::find().filter(Column::SupplierId.eq(supplier_id));
+    closed
+        .filter(Column::State.is_not_in(OrderState::OPEN))
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(db)
+        .await
+}
+
+/// How many open orders are in each state.
+pub(crate) async fn open_by_state<C: ConnectionTrait>(db: &C) -> Result<Vec<(OrderState, i64)>, DbErr> {
+    let open = Entity::find().select_only().column(Column::State).column_as(Column::Id.count(), "count");
+    open.filter(Column::State.is_in(OrderState::OPEN)).group_by(Column::State).into_tuple().all(db).await
+}
+
+/// How many open orders may or may not be at their supplier.
+pub(crate) async fn in_doubt<C: ConnectionTrait>(db: &C) -> Result<u64, DbErr> {
+    let open = Entity::find().filter(Column::State.is_in(OrderState::OPEN));
+    open.filter(Column::InDoubt.eq(true)).count(db).await
+}
+
+/// How many open orders, of one supplier or of all, should be here by now.
+pub(crate) async fn overdue<C: ConnectionTrait>(
+    db: &C,
+    supplier_id: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    let mut open = Entity::find().filter(Column::State.is_in(OrderState::OPEN));
+    if let Some(supplier_id) = supplier_id {
+        open = open.filter(Column::SupplierId.eq(supplier_id));
+    }
+    open.filter(Column::ExpectedAt.lt(now)).count(db).await
 }
 
 /// What a list of orders is narrowed to.

@@ -23,6 +23,16 @@ pub(crate) async fn of_order<C: ConnectionTrait>(
     Entity::find().filter(Column::OrderId.eq(order_id)).order_by_asc(Column::Id).limit(limit).all(db).await
 }
 
+/// An order's receipt with this reference.
+pub(crate) async fn by_reference<C: ConnectionTrait>(
+    db: &C,
+    order_id: Uuid,
+    reference: &str,
+) -> Result<Option<Model>, DbErr> {
+    let of_order = Entity::find().filter(Column::OrderId.eq(order_id));
+    of_order.filter(Column::Reference.eq(reference)).order_by_asc(Column::Id).one(db).await
+}
+
 /// An item's receipts since an instant of which stock has not told yet, oldest first.
 pub(crate) async fn unsettled<C: ConnectionTrait>(
     db: &C,
@@ -36,7 +46,7 @@ pub(crate) async fn unsettled<C: ConnectionTrait>(
 /// Stock rose by so many: settles the oldest receipt of as many. False: there is none.
 pub(crate) async fn settle<C: ConnectionTrait>(tx: &C, item_id: Uuid, units: i64) -> Result<bool, DbErr> {
     let of_item = Entity::find().filter(Column::ItemId.eq(item_id)).filter(Column::Settled.eq(false));
-    let oldest = of_item.filter(Column::Accepted.eq(units)).order_by_asc(Column::Id).one(tx).await?;
+    let oldest = of_item.filter(Column::Awaited.eq(units)).order_by_asc(Column::Id).one(tx).await?;
     let Some(receipt) = oldest else { return Ok(false) };
     let update = Entity::update_many().col_expr(Column::Settled, Expr::value(true));
     update.filter(Column::Id.eq(receipt.id)).exec(tx).await?;

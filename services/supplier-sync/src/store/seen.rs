@@ -15,6 +15,7 @@ pub(crate) async fn record<C: ConnectionTrait>(tx: &C, seen: Model) -> Result<bo
     let newer = OnConflict::column(Column::ItemId)
         .update_columns([
             Column::Sku,
+            Column::ProductId,
             Column::Owner,
             Column::SupplierId,
             Column::Version,
@@ -35,6 +36,24 @@ pub(crate) async fn record<C: ConnectionTrait>(tx: &C, seen: Model) -> Result<bo
 /// One item, locked until the transaction ends (SQLite has one writer anyway).
 pub(crate) async fn lock<C: ConnectionTrait>(tx: &C, item_id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(item_id).lock_exclusive().one(tx).await
+}
+
+/// The item that a name stands for: its id, its SKU or its product's id. More than one: it stands for several.
+pub(crate) async fn named<C: ConnectionTrait>(db: &C, name: &str) -> Result<Vec<Model>, DbErr> {
+    if let Ok(id) = Uuid::parse_str(name)
+        && let Some(item) = Entity::find_by_id(id).one(db).await?
+    {
+        return Ok(vec![item]);
+    }
+    if let Some(item) = Entity::find().filter(Column::Sku.eq(name)).one(db).await? {
+        return Ok(vec![item]);
+    }
+    Entity::find().filter(Column::ProductId.eq(name)).limit(2).all(db).await
+}
+
+/// One item.
+pub(crate) async fn find<C: ConnectionTrait>(db: &C, item_id: Uuid) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id(item_id).one(db).await
 }
 
 /// Items at or below their reorder point without an open order, by id after one of them: what events missed.

@@ -37,6 +37,7 @@ pub(crate) async fn insert_placeholder<C: ConnectionTrait>(
         zone: None,
         missed: None,
         scheduled_from: None,
+        waiting_tick: None,
         active: false,
         version: 1,
         created_at: now,
@@ -86,9 +87,18 @@ pub(crate) async fn claim_tick<C: ConnectionTrait>(
     id: &str,
     due: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    let update = Entity::update_many().col_expr(Column::ScheduledFrom, Expr::value(due));
+    let update = Entity::update_many()
+        .col_expr(Column::ScheduledFrom, Expr::value(due))
+        .col_expr(Column::WaitingTick, Expr::value(None::<DateTime<Utc>>));
     let claimed = update.filter(Column::Id.eq(id)).filter(Column::ScheduledFrom.lt(due)).exec(tx).await?;
     Ok(claimed.rows_affected == 1)
+}
+
+/// Writes down that a tick waits for the run before it. It takes the place of one that waited before.
+pub(crate) async fn let_wait<C: ConnectionTrait>(db: &C, id: &str, due: DateTime<Utc>) -> Result<(), DbErr> {
+    let update = Entity::update_many().col_expr(Column::WaitingTick, Expr::value(due));
+    update.filter(Column::Id.eq(id)).filter(Column::ScheduledFrom.lt(due)).exec(db).await?;
+    Ok(())
 }
 
 /// The suppliers with a schedule that runs.
@@ -96,14 +106,28 @@ pub(crate) async fn scheduled<C: ConnectionTrait>(db: &C) -> Result<Vec<Model>, 
     Entity::find().filter(Column::Active.eq(true)).filter(Column::Cron.is_not_null()).all(db).await
 }
 
-/// The suppliers that have a credential.
-pub(crate) async fn with_credential<C: ConnectionTrait>(db: &C) -> Result<Vec<Model>, DbErr> {
-    Entity::find().filter(Column::Credential.is_not_null()).all(db).await
+/// The sealed credentials by supplier, after one of them: (supplier, sealed).
+pub(crate) async fn credentials<C: ConnectionTrait>(
+    db: &C,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Vec<(String, String)>, DbErr> {
+    let mut query = Entity::find().filter(Column::Credential.is_not_null());
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after));
+    }
+    let query = query.select_only().columns([Column::Id, Column::Credential]);
+    query.order_by_asc(Column::Id).limit(limit).into_tuple().all(db).await
 }
 
-/// Replaces a sealed credential by the same one sealed anew, unless it was changed meanwhile.
-pub(crate) async fn reseal<C: ConnectionTrait>(db: &C, id: &str, from: &str, to: &str) -> Result<(), DbErr> {
+/// Replaces a sealed credential by the same one sealed anew. False: it was changed meanwhile, and stays.
+pub(crate) async fn reseal<C: ConnectionTrait>(
+    db: &C,
+    id: &str,
+    from: &str,
+    to: &str,
+) -> Result<bool, DbErr> {
     let update = Entity::update_many().col_expr(Column::Credential, Expr::value(to));
-    update.filter(Column::Id.eq(id)).filter(Column::Credential.eq(from)).exec(db).await?;
-    Ok(())
+    let resealed = update.filter(Column::Id.eq(id)).filter(Column::Credential.eq(from)).exec(db).await?;
+    Ok(resealed.rows_affected == 1)
 }

@@ -6,6 +6,7 @@ use platform::db;
 use rstest::rstest;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
+use supplier_sync::keys;
 use testkit::Backend;
 
 const CREDENTIAL: &str = "very-secret-key";
@@ -40,6 +41,65 @@ async fn a_credential_is_sealed_in_the_table_and_never_comes_back(
     assert_eq!(world.sync("acme").await["state"], "succeeded", "it opens when it is needed");
     let (_, removed) = world.patch("/v1/suppliers/acme", json!({ "credential": null })).await;
     assert_eq!(removed["has_credential"], false);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_credential_does_not_follow_its_supplier_to_another_host(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let (world, supplier, other) = (World::new(backend).await, simulator().await, simulator().await);
+    supplier.set_catalog(products(1));
+    world.supplier("acme", "abc", &supplier, json!({ "credential": CREDENTIAL })).await;
+    let (status, problem) = world.patch("/v1/suppliers/acme", json!({ "base_url": other.url() })).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (409, &json!("urn:onhand:problem:credential-needed")),
+        "{problem}"
+    );
+    let below = json!({ "base_url": format!("{}/v2", supplier.url()) });
+    assert_eq!(world.patch("/v1/suppliers/acme", below).await.0, 200, "the same host");
+    let back = json!({ "base_url": supplier.url() });
+    assert_eq!(world.patch("/v1/suppliers/acme", back).await.0, 200);
+    world.sync("acme").await;
+    assert_eq!((supplier.requests(), other.requests()), (1, 0));
+    let anew = json!({ "base_url": other.url(), "credential": "another-key" });
+    assert_eq!(world.patch("/v1/suppliers/acme", anew).await.0, 200, "given anew");
+    let without = json!({ "base_url": supplier.url(), "credential": null });
+    assert_eq!(world.patch("/v1/suppliers/acme", without).await.0, 200, "removed");
+    assert_eq!(world.patch("/v1/suppliers/acme", json!({ "base_url": other.url() })).await.0, 200, "none");
+}
+
+/// Another key than the one that tests start with.
+const NEW_KEY: &str = "0b6de1c47fa853920c9d7e1f35ab6248d0f4c17b9e83a5627c1d08e94fb3a526";
+
+#[rstest]
+#[tokio::test]
+async fn keys_are_rotated_by_hand_all_credentials_or_none(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let (mut world, supplier) = (World::idle(backend, &[]).await, simulator().await);
+    supplier.require_key(CREDENTIAL);
+    supplier.set_catalog(products(1));
+    world.supplier("acme", "abc", &supplier, json!({ "credential": CREDENTIAL })).await;
+    let before = stored(&world).await;
+    world.set("supplier_sync.secret_key", NEW_KEY);
+    let neither = keys::rotate(world.config(), false).await.unwrap();
+    assert_eq!((neither.present, neither.resealed, neither.broken.len()), (0, 0, 1), "{neither:?}");
+    assert!(neither.broken[0].0 == "acme" && neither.broken[0].1.contains("not configured"), "{neither:?}");
+    world.set("supplier_sync.previous_secret_key", SECRET_KEY);
+    let dry = keys::rotate(world.config(), true).await.unwrap();
+    assert_eq!((dry.resealed, stored(&world).await), (1, before.clone()), "nothing is written");
+
+    let rotation = keys::rotate(world.config(), false).await.unwrap();
+    assert_eq!((rotation.present, rotation.resealed, rotation.broken.len()), (0, 1, 0));
+    let after = stored(&world).await;
+    assert!(after != before && after.contains(&rotation.key_id), "{after}");
+    let again = keys::rotate(world.config(), false).await.unwrap();
+    assert_eq!((again.present, again.resealed, stored(&world).await), (1, 0, after));
+    world.set("supplier_sync.previous_secret_key", "");
+    world.start().await;
+    assert_eq!(world.sync("acme").await["state"], "succeeded", "it opens without the former key");
 }
 
 #[rstest]

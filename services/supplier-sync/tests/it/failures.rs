@@ -1,10 +1,10 @@
 //! Suppliers that fail: what was known stays, the cause is named, others are unharmed.
 
-use crate::world::{World, products, simulator, stamp};
+use crate::world::{LIMIT, World, products, simulator, stamp};
 use rstest::rstest;
 use serde_json::json;
 use supplier_sync::simulator::Mode;
-use testkit::Backend;
+use testkit::{Backend, eventually};
 
 #[rstest]
 #[tokio::test]
@@ -19,22 +19,23 @@ async fn a_failing_supplier_changes_nothing_is_named_and_delays_nobody(
         world.sync(id).await;
     }
     let before = world.catalog("bad").await;
-    for (mode, cause) in [
-        (Mode::TooManyRequests, "429"),
-        (Mode::ServerError, "503"),
-        (Mode::Hang, "in time"),
-        (Mode::Drip, "in time"),
-        (Mode::Garbage, "not JSON"),
-        (Mode::Huge, "larger than"),
-        (Mode::Redirect, "redirect"),
-        (Mode::EmptyFeed, "no usable product"),
-        (Mode::MostRowsGone, "no longer lists 3 of 4"),
+    for (mode, state, cause) in [
+        (Mode::TooManyRequests, "failed", "429"),
+        (Mode::ServerError, "failed", "503"),
+        (Mode::Hang, "failed", "in time"),
+        (Mode::Drip, "failed", "in time"),
+        (Mode::Garbage, "failed", "not JSON"),
+        (Mode::Huge, "failed", "larger than"),
+        (Mode::Bomb, "failed", "larger than"),
+        (Mode::Redirect, "failed", "redirect"),
+        (Mode::EmptyFeed, "held", "no usable product"),
+        (Mode::MostRowsGone, "held", "no longer lists 3 of 4"),
     ] {
         bad.fail(mode);
         let (_, started) = world.post_empty("/v1/suppliers/bad/sync").await;
         assert_eq!(world.sync("good").await["state"], "succeeded", "beside {mode:?}");
         let run = world.ended("bad", &started["task_id"]).await;
-        assert_eq!(run["state"], "failed", "{mode:?}: {run}");
+        assert_eq!(run["state"], state, "{mode:?}: {run}");
         assert!(run["error"].as_str().unwrap().contains(cause), "{mode:?}: {run}");
         assert_eq!(world.catalog("bad").await, before, "{mode:?}");
     }
@@ -71,17 +72,28 @@ async fn a_supplier_that_keeps_failing_is_left_alone(
 
 #[rstest]
 #[tokio::test]
-async fn an_operator_can_say_that_a_shrunken_feed_is_right(
+async fn nine_suppliers_are_synced_while_the_tenth_hangs(
     #[values(Backend::Embedded, Backend::Real)] backend: Backend,
 ) {
-    let (world, supplier) = (World::new(backend).await, simulator().await);
-    supplier.set_catalog(products(4));
-    world.supplier("acme", "abc", &supplier, json!({})).await;
-    world.sync("acme").await;
-    supplier.set_catalog(products(1));
-    assert_eq!(world.sync("acme").await["state"], "failed");
-    let (_, started) = world.post_empty("/v1/suppliers/acme/sync?override_brake=true").await;
-    assert_eq!(world.ended("acme", &started["task_id"]).await["deactivated"], 3);
+    // It hangs longer than the whole test may take.
+    let long = [("request_timeout_ms", "600000"), ("read_timeout_ms", "600000"), ("concurrent_syncs", "2")];
+    let (world, dead, alive) = (World::with(backend, &long).await, simulator().await, simulator().await);
+    dead.fail(Mode::Hang);
+    alive.set_catalog(products(5));
+    world.supplier("dead", "abc", &dead, json!({})).await;
+    let (_, hanging) = world.post_empty("/v1/suppliers/dead/sync").await;
+    eventually("the dead one to be asked", LIMIT, async || (dead.requests() == 1).then_some(())).await;
+    for n in 1..=9 {
+        world.supplier(&format!("s{n}"), "abc", &alive, json!({})).await;
+    }
+    world.post_empty("/suppliers/sync/all").await;
+    for n in 1..=9 {
+        let id = format!("s{n}");
+        let run = world.runs(&id).await[0]["id"].clone();
+        assert_eq!(world.ended(&id, &run).await["state"], "succeeded", "{id}");
+    }
+    let still = &world.runs("dead").await[0];
+    assert_eq!((&still["id"], &still["state"]), (&hanging["task_id"], &json!("running")));
 }
 
 #[rstest]

@@ -2,12 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod brake;
+mod cancelling;
 mod compat;
 mod credentials;
 mod failures;
 mod input;
+mod kills;
 mod ordering;
+mod performance;
+mod policies;
+mod promises;
 mod receipts;
+mod replicas;
 mod restocking;
 mod roles;
 mod schedule;

@@ -10,22 +10,30 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 const ID: &str = "00000000-0000-7000-8000-000000000000";
-const READS: [&str; 9] = [
+const READS: [&str; 13] = [
     "/v1/suppliers",
     "/v1/suppliers/x",
     "/v1/suppliers/x/sync-runs",
     "/v1/suppliers/x/catalog",
+    "/v1/suppliers/x/catalog/y/price-breaks",
+    "/v1/suppliers/x/performance",
+    "/v1/restock-policies/x",
+    "/v1/sync-runs/{id}",
     "/v1/restock-orders",
     "/v1/restock-orders/{id}",
     "/suppliers/",
     "/suppliers/x",
     "/suppliers/x/sync-logs",
 ];
-const WRITES: [(Method, &str); 8] = [
+const WRITES: [(Method, &str); 12] = [
     (Method::POST, "/v1/suppliers"),
     (Method::PATCH, "/v1/suppliers/x"),
     (Method::POST, "/v1/suppliers/x/sync"),
+    (Method::POST, "/v1/sync-runs/{id}/approve"),
     (Method::PATCH, "/v1/suppliers/x/catalog/y"),
+    (Method::PUT, "/v1/suppliers/x/catalog/y/price-breaks"),
+    (Method::PUT, "/v1/restock-policies/x"),
+    (Method::DELETE, "/v1/restock-policies/x"),
     (Method::POST, "/v1/restock-orders/{id}/receipts"),
     (Method::POST, "/v1/restock-orders/{id}/cancel"),
     (Method::POST, "/suppliers/x/sync"),

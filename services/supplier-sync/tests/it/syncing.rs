@@ -4,6 +4,7 @@ use crate::world::{LIMIT, World, products, simulator, stamp};
 use events::Event;
 use rstest::rstest;
 use serde_json::json;
+use supplier_sync::simulator::Mode;
 use testkit::{Backend, eventually};
 
 #[rstest]
@@ -149,8 +150,39 @@ async fn bad_rows_are_refused_alone_and_leave_their_products_as_they_were(
     let run = world.sync("acme").await;
 
     assert_eq!((&run["state"], &run["refused"]), (&json!("succeeded"), &json!(3)), "{run}");
+    let refusals = run["refusals"].as_array().unwrap();
+    assert!(refusals.len() == 3 && refusals[0].as_str().unwrap().starts_with("product p1: "), "{run}");
     let expected = [("p1", "Product 1"), ("p2", "First"), ("p3", "Product 3"), ("p4", "New")];
     assert_eq!(world.catalog("acme").await, expected.map(|(id, name)| (id.into(), name.into(), true)));
+}
+
+#[rstest]
+#[tokio::test]
+async fn one_odd_row_fails_no_feed_and_only_the_first_reasons_are_kept(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let (world, supplier) = (World::new(backend).await, simulator().await);
+    let odd = (0..12).map(|n| json!({ "id": format!("odd{n}"), "name": "x".repeat(10_000) }));
+    let good = json!({ "id": "p1", "name": "Good", "inventory": 1, "price": 1e300, "sku": "p1" });
+    let better = json!({ "id": "p2", "name": "Better", "inventory": 1, "sku": "p2" });
+    supplier.set_rows(odd.chain([good, better]).collect());
+    world.supplier("acme", "abc", &supplier, json!({})).await;
+    let run = world.sync("acme").await;
+    assert_eq!((&run["state"], &run["added"], &run["refused"]), (&json!("succeeded"), &json!(1), &json!(13)));
+    let refusals = run["refusals"].as_array().unwrap();
+    assert!(refusals.len() == 10 && refusals.iter().all(|why| why.as_str().unwrap().len() <= 300), "{run}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_compressed_feed_is_read_like_any_other(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let (world, supplier) = (World::new(backend).await, simulator().await);
+    supplier.set_catalog(products(50));
+    supplier.fail(Mode::Packed);
+    world.supplier("acme", "abc", &supplier, json!({})).await;
+    assert_eq!(world.sync("acme").await["added"], 50);
 }
 
 #[rstest]

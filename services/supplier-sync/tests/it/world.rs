@@ -31,6 +31,8 @@ pub(crate) struct World {
     pub(crate) stage: Stage,
     pub(crate) bus: Arc<dyn Bus>,
     config: Config,
+    /// What the configuration has over the defaults.
+    settings: Vec<(String, String)>,
     urls: Vec<String>,
     client: reqwest::Client,
     heard: Arc<Mutex<Vec<Event>>>,
@@ -61,12 +63,17 @@ impl World {
 
     /// With these settings over the ones that suit a test: impatient, and with suppliers on this machine.
     pub(crate) async fn with(backend: Backend, settings: &[(&str, &str)]) -> World {
+        let mut world = World::idle(backend, settings).await;
+        world.urls.clear();
+        world.start().await;
+        world
+    }
+
+    /// With a replica that answers requests and does nothing else: syncs and schedules are for others.
+    pub(crate) async fn idle(backend: Backend, settings: &[(&str, &str)]) -> World {
         hosting::install_tls();
         let stage = Stage::new(backend).await;
-        let mut config = Config::defaults().unwrap();
-        for (key, value) in stage.settings() {
-            config = config.set(&key, value);
-        }
+        let mut over_defaults = stage.settings();
         let suitable = [
             ("secret_key", SECRET_KEY),
             ("allow_private_addresses", "true"),
@@ -79,9 +86,15 @@ impl World {
             ("schedule_interval_s", "1"),
             ("order_pause_ms", "50"),
             ("order_longest_pause_ms", "200"),
+            ("order_follow_up_ms", "50"),
+            ("order_settle_ms", "300"),
         ];
-        for (key, value) in suitable.iter().chain(settings) {
-            config = config.set(&format!("supplier_sync.{key}"), *value);
+        let of_service = suitable.iter().chain(settings);
+        over_defaults
+            .extend(of_service.map(|(key, value)| (format!("supplier_sync.{key}"), (*value).to_owned())));
+        let mut config = Config::defaults().unwrap();
+        for (key, value) in &over_defaults {
+            config = config.set(key, value.clone());
         }
         let stop = CancellationToken::new();
         let topology = Topology::standard(&stage.exchange, &stage.prefix);
@@ -96,6 +109,7 @@ impl World {
             stage,
             bus,
             config,
+            settings: over_defaults,
             urls: vec![],
             client: reqwest::Client::new(),
             heard,
@@ -103,13 +117,19 @@ impl World {
             _stop: stop.clone().drop_guard(),
             stop,
         };
-        world.start().await;
+        let mut service = world.service().await;
+        service.tasks.clear();
+        world.host(service).await;
         world
     }
 
     /// Starts a replica; the first one answers [`World::get`] and the like.
     pub(crate) async fn start(&mut self) {
         let service = self.service().await;
+        self.host(service).await;
+    }
+
+    async fn host(&mut self, service: hosting::Service) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.urls.push(format!("http://{}", listener.local_addr().unwrap()));
         let (config, stop) = (self.config.clone(), self.stop.clone());
@@ -130,6 +150,30 @@ impl World {
         supplier_sync::service(&self.config, self.bus.clone()).await.unwrap()
     }
 
+    /// The environment of a process that is a replica. It listens where nobody looks for it.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        let variable = |key: &str| format!("ONHAND__{}", key.replace('.', "__").to_uppercase());
+        let settings = self.settings.iter().map(|(key, value)| (variable(key), value.clone()));
+        settings.chain([(variable("supplier_sync.listen"), "127.0.0.1:0".to_owned())]).collect()
+    }
+
+    /// With another setting, for what is started from now on.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.config = self.config.clone().set(key, value);
+    }
+
+    /// The configuration of what is started.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The service's database.
+    pub(crate) async fn db(&self) -> sea_orm::DatabaseConnection {
+        platform::db::connect(&self.stage.suppliers_url, &self.config.section("database").unwrap())
+            .await
+            .unwrap()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         self.send(self.client.get(self.url(path))).await
     }
@@ -144,6 +188,10 @@ impl World {
 
     pub(crate) async fn patch(&self, path: &str, body: Value) -> (u16, Value) {
         self.send(self.client.patch(self.url(path)).json(&body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> (u16, Value) {
+        self.send(self.client.put(self.url(path)).json(&body)).await
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
@@ -175,6 +223,13 @@ impl World {
         let (status, started) = self.post_empty(&format!("/v1/suppliers/{id}/sync")).await;
         assert_eq!(status, 202, "{started}");
         self.ended(id, &started["task_id"]).await
+    }
+
+    /// A supplier's runs, newest first.
+    pub(crate) async fn runs(&self, id: &str) -> Vec<Value> {
+        let (status, page) = self.get(&format!("/v1/suppliers/{id}/sync-runs?limit=500")).await;
+        assert_eq!(status, 200, "{page}");
+        page["sync_runs"].as_array().unwrap().clone()
     }
 
     /// Waits for the end of a run.
@@ -241,6 +296,24 @@ impl World {
             (orders.len() == count).then_some(orders)
         })
         .await
+    }
+
+    /// Waits until an event about an order was heard, the `nth` of its kind, and answers what it says.
+    pub(crate) async fn told(&self, kind: &str, nth: usize) -> Restock {
+        eventually(&format!("{kind} {nth}"), LIMIT, async || {
+            self.heard_of_orders()
+                .into_iter()
+                .filter(|(heard, _)| *heard == kind)
+                .nth(nth)
+                .map(|(_, told)| told)
+        })
+        .await
+    }
+
+    /// What a counter or gauge of the process stands at, by its name and labels.
+    pub(crate) async fn metric(&self, name: &str) -> Option<f64> {
+        let (_, metrics) = self.send(self.request("GET", "/metrics")).await;
+        metrics.as_str()?.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// Waits until an order is in a state, and answers it.
