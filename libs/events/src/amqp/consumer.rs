@@ -133,12 +133,16 @@ impl Consumer {
         }
     }
 
-    /// Whether we still consume the queue; tells how many wait in it, and of dead letters.
+    /// Whether we still consume the queue; tells how many wait in it, and of dead letters. Those are no reason to give up a
+    /// consumer that is well.
     async fn probe(&self, link: &Link, queue: &str) -> Result<(), String> {
         measure::waiting(self.subscription.name(), link.probe(queue).await?);
         if let Subscription::Durable(name) = self.subscription {
             let dead = self.shared.server.topology.dead_queue_name(name);
-            measure::dead_letters(name, link.depth(&dead).await?);
+            match link.depth(&dead).await {
+                Ok(messages) => measure::dead_letters(name, messages),
+                Err(error) => tracing::debug!(error, queue = dead, "dead letters could not be counted"),
+            }
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ use domain::Timestamp;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
-use super::places;
 use crate::history::moment;
 use crate::reader::{ReadError, Reader};
 
@@ -79,14 +78,15 @@ impl Reader {
         if suppliers.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let sql = format!(
-            "SELECT supplier_id, ordered_at, received_at FROM (
-                 SELECT supplier_id, ordered_at, received_at,
-                     row_number() OVER (PARTITION BY supplier_id ORDER BY received_at DESC) AS latest
-                 FROM lead_times WHERE supplier_id IN ({}) AND ordered_at IS NOT NULL AND received_at IS NOT NULL
-             ) AS orders WHERE latest <= {LATEST}",
-            places(suppliers.len(), 1)
-        );
+        // Each by itself, so that its last orders are read off the end of the index, however many there are.
+        let latest = |number: usize| {
+            format!(
+                "SELECT * FROM (SELECT supplier_id, ordered_at, received_at FROM lead_times
+                 WHERE supplier_id = ${number} AND ordered_at IS NOT NULL AND received_at IS NOT NULL
+                 ORDER BY received_at DESC LIMIT {LATEST}) AS orders_{number}"
+            )
+        };
+        let sql = (1..=suppliers.len()).map(latest).collect::<Vec<_>>().join(" UNION ALL ");
         let values = suppliers.iter().map(|supplier| Value::from(*supplier));
         let statement = Statement::from_sql_and_values(self.db.get_database_backend(), sql, values);
         let mut days: BTreeMap<String, Vec<f64>> = BTreeMap::new();

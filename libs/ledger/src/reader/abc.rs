@@ -84,6 +84,11 @@ impl AbcQuery {
         for (column, value) in [("i.owner", &self.owner), ("i.supplier_id", &self.supplier)] {
             wanted.extend(value.as_ref().map(|value| format!("{column} = {}", bind(value.clone().into()))));
         }
+        // Only their days are added up, where not everybody's are asked for.
+        let whose = match wanted.len() {
+            1 => String::new(),
+            _ => format!("JOIN inventory_items i ON i.id = d.inventory_item_id AND {}", wanted.join(" AND ")),
+        };
         let after = match &self.after {
             None => "TRUE".to_owned(),
             Some((units, sku)) => {
@@ -96,7 +101,8 @@ impl AbcQuery {
         let sql = format!(
             "WITH sums AS (
                  SELECT inventory_item_id, CAST({none}(sum(sold) - sum(returned), 0) AS bigint) AS units
-                 FROM demand_days WHERE day >= $1 AND day < $2 GROUP BY inventory_item_id
+                 FROM demand_days d {whose}
+                 WHERE day >= $1 AND day < $2 GROUP BY inventory_item_id
              ), ranked AS (
                  SELECT i.id, i.sku, i.name, i.owner, coalesce(s.units, 0) AS units,
                      row_number() OVER (ORDER BY coalesce(s.units, 0) DESC, i.sku) AS rank,

@@ -208,11 +208,16 @@ async fn lock(transaction: &DatabaseTransaction, ids: &[Uuid]) -> Result<(), DbE
     let list: Vec<String> = (1..=ids.len()).map(|number| format!("${number}")).collect();
     let list = list.join(", ");
     let items = format!("SELECT id FROM inventory_items WHERE id IN ({list}) ORDER BY id FOR NO KEY UPDATE");
+    // There is a row to lock for items, too, that nobody has summed up yet.
+    let begun = format!(
+        "INSERT INTO demand_progress (inventory_item_id, version)
+         SELECT id, 0 FROM inventory_items WHERE id IN ({list}) ORDER BY id ON CONFLICT DO NOTHING"
+    );
     let sums = format!(
         "SELECT version FROM demand_progress WHERE inventory_item_id IN ({list})
          ORDER BY inventory_item_id FOR UPDATE"
     );
-    for sql in [items, sums] {
+    for sql in [items, begun, sums] {
         let values = ids.iter().map(|id| Value::from(*id));
         transaction.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     }

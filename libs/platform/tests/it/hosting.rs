@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -125,7 +124,7 @@ async fn a_connection_that_never_said_anything_does_not_hold_a_stop_up() {
     // Answered after the silent one was accepted.
     assert_eq!(running.get("/health").await.status(), 200);
     running.stop.cancel();
-    tokio::time::timeout(Duration::from_secs(2), running.ended()).await.unwrap().unwrap();
+    tokio::time::timeout(LIMIT, running.ended()).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -139,7 +138,7 @@ async fn a_client_that_leaves_cancels_nothing() {
     };
     let running = Running::start(defaults(), service(Router::new().route("/slow", get(slow)))).await;
     let mut client = TcpStream::connect(running.url.trim_start_matches("http://")).await.unwrap();
-    client.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    client.write_all(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     begun.notified().await;
     drop(client);
     eventually("it is counted as gone", LIMIT, async || {
@@ -204,13 +203,12 @@ async fn who_never_sends_the_body_is_told_so_and_holds_nothing_up() {
     let read = axum::routing::post(async |Json(body): Json<String>| body);
     let running = Running::start(config, service(Router::new().route("/body", read))).await;
     let mut slow = TcpStream::connect(running.url.trim_start_matches("http://")).await.unwrap();
-    let head =
-        "POST /body HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n";
+    let head = "POST /body HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n";
     slow.write_all(format!("{head}\"1234").as_bytes()).await.unwrap();
     let mut answer = String::new();
     tokio::time::timeout(LIMIT, slow.read_to_string(&mut answer)).await.unwrap().unwrap();
     assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("body-too-slow"), "{answer}");
-    tokio::time::timeout(Duration::from_secs(2), running.stopped()).await.unwrap().unwrap();
+    tokio::time::timeout(LIMIT, running.stopped()).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -248,12 +246,12 @@ async fn without_authentication_only_loopback_is_served() {
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
     let config = defaults();
     let serving = hosting::serve(listener, &config, vec![], CancellationToken::new());
-    let error = tokio::time::timeout(Duration::from_secs(1), serving).await.unwrap().unwrap_err().to_string();
+    let error = tokio::time::timeout(LIMIT, serving).await.unwrap().unwrap_err().to_string();
     assert!(error.contains("`auth.mode`"), "{error}");
     let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let grpc = Some(TcpListener::bind("0.0.0.0:0").await.unwrap());
     let serving =
         hosting::serve(hosting::Listeners { http, grpc }, &config, vec![], CancellationToken::new());
-    let error = tokio::time::timeout(Duration::from_secs(1), serving).await.unwrap().unwrap_err().to_string();
+    let error = tokio::time::timeout(LIMIT, serving).await.unwrap().unwrap_err().to_string();
     assert!(error.contains("`auth.mode`"), "for calls too: {error}");
 }

@@ -1,5 +1,7 @@
 //! Paging: how many, and where the last page ended.
 
+use std::time::{Duration, Instant};
+
 use axum::http::StatusCode;
 use chrono::DateTime;
 use domain::Sku;
@@ -22,6 +24,8 @@ const DEFAULT_LIMIT: u64 = 100;
 
 /// Items that are looked at for a page of those that are chosen, and how many of them at once.
 const LOOKED: u64 = 1_000;
+/// How long a page is looked for: less than half of what a request may take, so that what was found is answered.
+const LOOKING: Duration = Duration::from_secs(4);
 const BATCH: u64 = 100;
 
 /// A page of one list.
@@ -61,7 +65,7 @@ impl Page {
 
 impl Page {
     /// What `choose` makes of items in the order of their SKUs, as many as the page has, and the cursor if there may be
-    /// more: so many items are looked at and no more, so a page may be short.
+    /// more: so many items are looked at, for so long, and no more, so a page may be short.
     pub(super) async fn chosen<T, F>(
         self,
         app: &App,
@@ -74,6 +78,7 @@ impl Page {
         let wanted = usize::try_from(asked.limit).unwrap_or(usize::MAX);
         let mut query = ItemQuery { limit: BATCH, ..asked };
         let (mut chosen, mut looked) = (Vec::new(), 0);
+        let began = Instant::now();
         loop {
             let Listing { items, next } = app.database.items(&query).await?;
             let skus: Vec<String> = items.iter().map(|item| item.sku.clone()).collect();
@@ -86,7 +91,7 @@ impl Page {
                 }
             }
             let Some(next) = next else { return Ok((chosen, None)) };
-            if looked >= LOOKED {
+            if looked >= LOOKED || began.elapsed() >= LOOKING {
                 return Ok((chosen, Some(write_cursor(self.list, &end(&next, &query)))));
             }
             query.after = Some(next);

@@ -167,12 +167,13 @@ async fn the_lead_time_is_the_suppliers_once_enough_of_its_orders_came(
     let lead = async |path: &str| stand.json(path).await["lead_time"].clone();
     let configured = json!({"days": 7.0, "sd_days": 2.0, "source": "configured", "orders": 0});
     assert_eq!(lead("/v1/items/TEA/forecast?days=1").await, configured);
+    let now = Utc::now();
     for (number, days) in [(1, 10), (2, 20), (3, 30)] {
         let order = Ordered { order: Uuid::from_u128(number), item: Uuid::now_v7(), supplier: "sup-1" };
-        lead_times::ordered(&stand.db, order, Utc::now() - Duration::days(days)).await.unwrap();
+        lead_times::ordered(&stand.db, order, now - Duration::days(days)).await.unwrap();
         let few = lead(&format!("/v1/items/TEA/forecast?days={}", 1 + number)).await;
         assert_eq!((&few["source"], &few["orders"]), (&json!("configured"), &json!(number - 1)));
-        lead_times::received(&stand.db, order, Utc::now()).await.unwrap();
+        lead_times::received(&stand.db, order, now).await.unwrap();
     }
     let observed = json!({"days": 20.0, "sd_days": 10.0, "source": "observed", "orders": 3});
     assert_eq!(lead("/v1/items/TEA/forecast?days=20").await, observed);
