@@ -73,6 +73,8 @@ pub(crate) struct Product {
     pub(crate) to: Known,
     /// Whether its being listed under this SKU, or not, is what changed.
     pub(crate) listing_changed: bool,
+    /// Whether more than its stock and its stamp changed.
+    pub(crate) terms_changed: bool,
 }
 
 /// Why a feed cannot be used. Nothing of it is applied, whatever anybody says.
@@ -144,11 +146,11 @@ impl Changes {
     }
 
     /// A digest of what they would make of the catalog, in any order of its rows: whoever approves of it approves of
-    /// this and of nothing else. Without stock figures and stamps, which move by the minute and which the brake is not
-    /// about.
+    /// this and of nothing else. Without stock figures and stamps, and the products of which nothing else changed: they
+    /// move by the minute, and the brake is not about them.
     pub(crate) fn digest(&self) -> String {
-        let mut products: Vec<&Product> =
-            self.added.iter().chain(&self.updated).chain(&self.deactivated).collect();
+        let changed = self.added.iter().chain(&self.updated).chain(&self.deactivated);
+        let mut products: Vec<&Product> = changed.filter(|product| product.terms_changed).collect();
         products.sort_unstable_by(|a, b| a.product_id.cmp(&b.product_id));
         let mut digest = Sha256::new();
         for product in products {
@@ -183,6 +185,7 @@ fn unlisted(product_id: &str, before: &Known) -> Product {
         product_id: product_id.to_owned(),
         to: Known { active: false, ..before.clone() },
         listing_changed: true,
+        terms_changed: true,
     }
 }
 
@@ -251,17 +254,30 @@ fn gone(known: &HashMap<String, Known>, rows: &[FeedRow], refused: &[RefusedRow]
 /// A row without a stamp keeps the stored one: it says nothing of time.
 fn product(row: &FeedRow, rules: &Rules<'_>, before: Option<&Known>) -> Product {
     let sku = format!("{}{}", rules.sku_prefix, row.supplier_sku);
+    let to = Known {
+        supplier_sku: row.supplier_sku.clone(),
+        sku,
+        name: row.name.clone(),
+        cost: row.cost,
+        stock: row.stock,
+        stamp: row.stamp.or(before.and_then(|before| before.stamp)),
+        active: true,
+    };
     Product {
         product_id: row.product_id.clone(),
-        listing_changed: before.is_none_or(|before| !before.active || before.sku != sku),
-        to: Known {
-            supplier_sku: row.supplier_sku.clone(),
-            sku,
-            name: row.name.clone(),
-            cost: row.cost,
-            stock: row.stock,
-            stamp: row.stamp.or(before.and_then(|before| before.stamp)),
-            active: true,
-        },
+        listing_changed: before.is_none_or(|before| !before.active || before.sku != to.sku),
+        terms_changed: before.is_none_or(|before| !same_terms(before, &to)),
+        to,
     }
+}
+
+/// Whether two are the same but for stock and stamp.
+fn same_terms(before: &Known, after: &Known) -> bool {
+    // Named one by one, so that a new field does not compile until it is decided where it belongs.
+    let Known { supplier_sku, sku, name, cost, stock: _, stamp: _, active } = before;
+    *supplier_sku == after.supplier_sku
+        && *sku == after.sku
+        && *name == after.name
+        && *cost == after.cost
+        && *active == after.active
 }

@@ -66,7 +66,7 @@ async fn queue_tick(app: &App, supplier: &supplier::Model, now: DateTime<Utc>) -
     let tx = db::begin(&app.db).await?;
     let wanted = runs::Wanted { due_at: Some(due), ..runs::Wanted::because_of(RunCause::Schedule) };
     let claimed = store::suppliers::claim_tick(&tx, &supplier.id, due).await?
-        && runs::insert(&tx, &supplier.id, &wanted, now).await?.is_some();
+        && runs::insert(&tx, &supplier.id, &wanted, db::now(&tx).await?).await?.is_some();
     if !claimed {
         // Another replica has it, or a run was opened meanwhile: the next look sees which.
         return Ok(tx.rollback().await?);
@@ -195,6 +195,14 @@ pub(crate) async fn sweep(app: App) {
 }
 
 async fn sweep_once(app: &App) -> Result<(), sea_orm::DbErr> {
+    let forgotten = orders::follow_up_forgotten(&app.db, db::now(&app.db).await?).await?;
+    if forgotten > 0 {
+        tracing::info!(
+            orders = forgotten,
+            "orders that nobody would have asked about any more are asked about again"
+        );
+        app.wake_for_order();
+    }
     let mut after = None;
     loop {
         let page = seen::short(&app.db, after, SWEEP_PAGE).await?;

@@ -13,6 +13,7 @@ use reqwest::{RequestBuilder, Url};
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use std::sync::Arc;
 
 pub(crate) use row::{Feed, FeedRow, RefusedRow};
@@ -90,6 +91,17 @@ pub(crate) fn adapter(kind: AdapterKind) -> Arc<dyn SupplierAdapter> {
         AdapterKind::Abc => Arc::new(abc::Abc),
         AdapterKind::Xyz => Arc::new(xyz::Xyz),
         AdapterKind::Generic => Arc::new(generic::Generic),
+    }
+}
+
+/// What is wrong with a text that was to be JSON. Where it is JSON, serde_json quotes what it found in whole: that may
+/// be long, or the credential, and is not repeated.
+pub(crate) fn misread(error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Data => {
+            format!("is JSON of another shape, at line {} column {}", error.line(), error.column())
+        }
+        Category::Syntax | Category::Eof | Category::Io => format!("is not JSON: {error}"),
     }
 }
 

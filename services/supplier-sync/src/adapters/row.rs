@@ -4,6 +4,7 @@
 //! negative), the supplier's own stock (a whole number, not negative) and the row's last change. A row without
 //! an id or a name, or with a value that is none of these, is refused alone; what stood for that product stays.
 
+use super::misread;
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use domain::{Name, Sku};
 use rust_decimal::Decimal;
@@ -76,7 +77,7 @@ pub(super) fn read(body: &[u8], lists: &[&str], columns: &Columns) -> Result<Fee
     // Bytes that are no text are one row's, not the feed's: they are marked, and that row is refused.
     let text = String::from_utf8_lossy(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
     let mended = matches!(text, Cow::Owned(_));
-    let answer: Answer = serde_json::from_str(&text).map_err(|e| format!("the answer is not JSON: {e}"))?;
+    let answer: Answer = serde_json::from_str(&text).map_err(|e| format!("the answer {}", misread(&e)))?;
     let list = lists.iter().find_map(|list| if *list == "items" { answer.items } else { answer.products });
     let rows: Option<Vec<&RawValue>> = list.and_then(|list| serde_json::from_str(list.get()).ok());
     let rows = rows.ok_or_else(|| format!("the answer has no list {:?}", lists.join(" or ")))?;
@@ -248,5 +249,14 @@ mod tests {
         for body in ["<html>", "{}", "[]", r#"{"products":{}}"#, r#"{"items":[]}"#] {
             assert!(adapter(AdapterKind::Abc).read(body.as_bytes()).is_err(), "{body}");
         }
+    }
+
+    #[test]
+    fn why_an_answer_is_no_feed_does_not_quote_it() {
+        let why = |body: &str| adapter(AdapterKind::Abc).read(body.as_bytes()).expect_err("no feed");
+        let text = why(&format!("{:?}", "the key hunter22 is wrong ".repeat(1_000)));
+        assert!(text.starts_with("the answer is JSON of another shape, at line 1 column "), "{text}");
+        assert!(text.len() < MAX_WHY && !text.contains("hunter22"), "{text}");
+        assert_eq!(why("hunter22"), "the answer is not JSON: expected value at line 1 column 1");
     }
 }

@@ -147,6 +147,23 @@ fn a_digest_is_of_what_would_change_and_not_of_stock_or_order() {
 }
 
 #[test]
+fn a_digest_is_not_of_products_that_only_sold_something() {
+    let before = known(&[row("a", Some(1)), row("b", Some(1)), row("c", Some(1))]);
+    let digest = |a: FeedRow| {
+        let changes = diff(&before, feed(vec![a, row("x", Some(2))]), &rules()).expect("changes");
+        (changes.updated.len(), changes.digest())
+    };
+    let (updated, held) = digest(row("a", Some(1)));
+    assert_eq!(updated, 0);
+    let sold = FeedRow { stock: Some(0), ..row("a", Some(3)) };
+    assert_eq!(digest(sold), (1, held.clone()));
+    let renamed = FeedRow { name: "Other".into(), ..row("a", Some(3)) };
+    assert_ne!(digest(renamed).1, held);
+    let dearer = FeedRow { cost: Some(Decimal::TEN), ..row("a", Some(1)) };
+    assert_ne!(digest(dearer).1, held);
+}
+
+#[test]
 fn an_older_row_changes_nothing_and_an_older_feed_fails() {
     let before = known(&[row("a", Some(100)), row("b", Some(100))]);
     let mut old = row("a", Some(50));

@@ -4,7 +4,7 @@
 //! [`FetchError::was_sent`] says that it cannot have.
 
 use super::{FetchError, Fetcher, MAX_ORDER_ANSWER_BYTES, Peer, read, said};
-use crate::adapters::{Target, below};
+use crate::adapters::{Target, below, misread};
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
 use reqwest::{RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
@@ -37,7 +37,8 @@ pub(crate) struct Promise {
 
 #[derive(Deserialize)]
 struct OrderBody {
-    status: String,
+    #[serde(default)]
+    status: Option<String>,
     #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
@@ -140,10 +141,12 @@ fn is_refusal(status: StatusCode) -> bool {
 }
 
 fn order_answer(target: &Target, body: &[u8]) -> Result<OrderAnswer, FetchError> {
-    let body: OrderBody = serde_json::from_slice(body).map_err(|e| FetchError::Unreadable(e.to_string()))?;
+    let unreadable = |why: String| FetchError::Unreadable(format!("it {why}"));
+    let body: OrderBody = serde_json::from_slice(body).map_err(|e| unreadable(misread(&e)))?;
+    let status = body.status.as_deref().ok_or_else(|| unreadable("has no status".to_owned()))?;
     let no_reason = || "the supplier gave no reason".to_owned();
     let reason = || body.reason.as_ref().map_or_else(no_reason, |text| said(target, text));
-    Ok(match body.status.to_ascii_lowercase().as_str() {
+    Ok(match status.to_ascii_lowercase().as_str() {
         "confirmed" | "shipped" | "delivered" => OrderAnswer::Confirmed(Promise {
             quantity: body.confirmed_quantity.as_i64().filter(|units| *units >= 0),
             at: body.promised_at.as_str().and_then(promised_at),
@@ -198,5 +201,17 @@ mod tests {
         let rejected = answer(r#"{"status":"rejected","reason":"sold out"}"#).ok();
         assert_eq!(rejected, Some(OrderAnswer::Rejected("sold out".to_owned())));
         assert!(matches!(answer("<html>"), Err(FetchError::Unreadable(_))));
+    }
+
+    #[test]
+    fn why_an_answer_cannot_be_read_does_not_quote_it() {
+        let why = |body: &str| match answer(body) {
+            Err(FetchError::Unreadable(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(why(r#"{"reason":"hunter22"}"#), "it has no status");
+        let text = why(&format!("{:?}", "the key hunter22 is wrong ".repeat(1_000)));
+        assert!(text.starts_with("it is JSON of another shape, at line 1 column "), "{text}");
+        assert!(text.len() < 100 && !text.contains("hunter22"), "{text}");
     }
 }

@@ -78,7 +78,9 @@ async fn replace(
     let route = format!("PUT /v1/suppliers/{id}/catalog/{product_id}/price-breaks");
     let write = Write { app: &app, caller, key, route };
     let written = write.once(&new, StatusCode::OK, async |tx| {
-        known(tx, &id, &product_id).await?;
+        suppliers::find(tx, &id).await?;
+        // Who sets them at the same time waits until these are whole.
+        catalog::lock(tx, &id, &product_id).await?.ok_or_else(|| unknown(&id, &product_id))?;
         price_breaks::replace(tx, (&id, &product_id), &breaks).await?;
         shown(tx, &id, &product_id).await
     });
@@ -87,8 +89,11 @@ async fn replace(
 
 async fn known<C: ConnectionTrait>(db: &C, id: &str, product_id: &str) -> Result<(), Error> {
     suppliers::find(db, id).await?;
-    let unknown = || Error::ProductUnknown { supplier_id: id.to_owned(), product_id: product_id.to_owned() };
-    catalog::find(db, id, product_id).await?.map(|_| ()).ok_or_else(unknown)
+    catalog::find(db, id, product_id).await?.map(|_| ()).ok_or_else(|| unknown(id, product_id))
+}
+
+fn unknown(id: &str, product_id: &str) -> Error {
+    Error::ProductUnknown { supplier_id: id.to_owned(), product_id: product_id.to_owned() }
 }
 
 async fn shown<C: ConnectionTrait>(db: &C, id: &str, product_id: &str) -> Result<PriceBreaks, Error> {

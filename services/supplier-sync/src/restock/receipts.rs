@@ -49,18 +49,13 @@ pub(crate) async fn receive(
     let outstanding = order.outstanding();
     order.accepted = within(order.accepted, new.accepted, "accepted")?;
     order.rejected = within(order.rejected, new.rejected, "rejected")?;
-    let state = match order.state.is_open() {
-        true if order.outstanding() == 0 => OrderState::Received,
-        true => OrderState::PartlyReceived,
-        false => order.state,
-    };
-    // Goods came of it, so the supplier has it, whatever became of our asking.
-    order.taken |= order.state.is_open();
-    let received_at = order.received_at;
-    advance(tx, &mut order, state, now).await?;
-    if let Some(at) = received_at {
-        // It was complete before this.
-        order.received_at = Some(at);
+    if order.state.is_open() {
+        // Goods came of it, so the supplier has it, whatever became of our asking.
+        order.taken = true;
+        let state = if order.outstanding() == 0 { OrderState::Received } else { OrderState::PartlyReceived };
+        advance(tx, &mut order, state, now).await?;
+    } else {
+        // When it ended stays as it was, and with it how long its item is left alone.
         orders::update(tx, &order).await?;
     }
     let awaited = new.accepted.min(outstanding);

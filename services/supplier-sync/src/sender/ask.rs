@@ -85,7 +85,7 @@ impl Turn<'_> {
                 Some(self.cancel(peer).await)
             }
             Ok(Some(answer)) => Some(Asked::Answered(answer)),
-            Ok(None) if self.order.taken => {
+            Ok(None) if self.order.was_taken() => {
                 Some(Asked::Failed("the supplier had the order and does not know it any more".to_owned()))
             }
             Ok(None) if !self.has_settled() => Some(Asked::Failed(
@@ -100,9 +100,10 @@ impl Turn<'_> {
     }
 
     /// Whether the last request was, when this turn began, so long ago that it cannot be under way any more.
-    fn has_settled(&self) -> bool {
+    fn has_settled(&mut self) -> bool {
         let settle = i64::try_from(self.app.settings.order_settle_ms).unwrap_or(i64::MAX);
-        let last = self.order.requested_at.unwrap_or(self.order.created_at);
+        // An older version does not write down when: from now on it is known.
+        let last = *self.order.requested_at.get_or_insert(self.began);
         self.began - last >= TimeDelta::milliseconds(settle)
     }
 

@@ -120,6 +120,15 @@ pub(crate) async fn find<C: ConnectionTrait>(
     Entity::find_by_id((supplier_id.to_owned(), product_id.to_owned())).one(db).await
 }
 
+/// One product, locked until the transaction ends (SQLite has one writer anyway).
+pub(crate) async fn lock<C: ConnectionTrait>(
+    tx: &C,
+    supplier_id: &str,
+    product_id: &str,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id((supplier_id.to_owned(), product_id.to_owned())).lock_exclusive().one(tx).await
+}
+
 /// Products by id, after one of them.
 pub(crate) async fn list<C: ConnectionTrait>(
     db: &C,

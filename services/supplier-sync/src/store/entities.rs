@@ -293,9 +293,15 @@ pub(crate) mod order {
             if self.state.is_open() { (expected - self.accepted - self.rejected).max(0) } else { 0 }
         }
 
+        /// Whether the supplier has said that it has it. Senders of an older version note that in the state alone.
+        pub(crate) fn was_taken(&self) -> bool {
+            let said = [OrderState::Sent, OrderState::Confirmed, OrderState::PartlyReceived];
+            self.taken || said.contains(&self.state)
+        }
+
         /// Whether the supplier has it, or may have.
         pub(crate) fn may_be_there(&self) -> bool {
-            self.taken || self.in_doubt
+            self.was_taken() || self.in_doubt
         }
     }
 }

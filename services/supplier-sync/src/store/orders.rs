@@ -56,6 +56,20 @@ pub(crate) async fn update<C: ConnectionTrait>(tx: &C, order: &Model) -> Result<
     Ok(())
 }
 
+/// Has open orders asked about again that nothing would bring up: a sender of an older version takes a confirmed one for
+/// settled. Says how many there were.
+pub(crate) async fn follow_up_forgotten<C: ConnectionTrait>(
+    db: &C,
+    now: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    let open = [OrderState::Planned, OrderState::Sent, OrderState::Confirmed, OrderState::PartlyReceived];
+    let forgotten = Entity::update_many()
+        .col_expr(Column::NextAttemptAt, Expr::value(now))
+        .filter(Column::NextAttemptAt.is_null())
+        .filter(Column::State.is_in(open));
+    Ok(forgotten.exec(db).await?.rows_affected)
+}
+
 /// The suppliers, but for some, that have orders to be asked about now.
 pub(crate) async fn suppliers_due<C: ConnectionTrait>(
     db: &C,

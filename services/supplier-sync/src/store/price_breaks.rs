@@ -24,7 +24,8 @@ fn read(row: Model) -> Result<PriceBreak, DbErr> {
     Ok(PriceBreak { quantity: row.quantity, unit_cost })
 }
 
-/// Replaces a product's price breaks. Their number is bounded by who asks.
+/// Replaces a product's price breaks. Their number is bounded by who asks, and who asks holds the lock on the product:
+/// a deletion does not see what another transaction is about to insert.
 pub(crate) async fn replace<C: ConnectionTrait>(
     tx: &C,
     (supplier_id, product_id): (&str, &str),

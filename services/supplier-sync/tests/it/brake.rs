@@ -1,6 +1,6 @@
 //! Feeds that look wrong are held, and pass when somebody approves of just what was held.
 
-use crate::world::{LIMIT, World, products, simulator};
+use crate::world::{LIMIT, World, products, simulator, stamp};
 use rstest::rstest;
 use serde_json::{Value, json};
 use supplier_sync::simulator::{Mode, SimProduct, Simulator};
@@ -98,6 +98,24 @@ async fn what_was_approved_passes_and_nothing_else(
     supplier.set_catalog(vec![]);
     let one_more = world.sync("acme").await;
     assert_eq!(one_more["state"], "held", "no approval is left over: {one_more}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_approved_passes_although_something_was_sold_meanwhile(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let (world, supplier) = stocked(backend).await;
+    supplier.set_catalog(products(1));
+    let held = world.sync("acme").await;
+    assert_eq!(held["state"], "held", "{held}");
+    let mut sold = products(1);
+    (sold[0].stock, sold[0].updated_at) = (99, stamp(60));
+    supplier.set_catalog(sold);
+    let (_, started) = approve(&world, &held).await;
+    let passed = world.ended("acme", &started["task_id"]).await;
+    assert_eq!(passed["state"], "succeeded", "{passed}");
+    assert_eq!((&passed["updated"], &passed["deactivated"]), (&json!(1), &json!(3)), "{passed}");
 }
 
 #[rstest]

@@ -11,7 +11,7 @@ use testkit::{Backend, eventually};
 async fn a_failing_supplier_changes_nothing_is_named_and_delays_nobody(
     #[values(Backend::Embedded, Backend::Real)] backend: Backend,
 ) {
-    let settings = [("max_feed_bytes", "1000000"), ("concurrent_syncs", "4")];
+    let settings = [("max_feed_bytes", "1000000"), ("concurrent_syncs", "4"), ("request_timeout_ms", "2000")];
     let (world, bad, good) = (World::with(backend, &settings).await, simulator().await, simulator().await);
     for (id, supplier) in [("bad", &bad), ("good", &good)] {
         supplier.set_catalog(products(4));

@@ -123,13 +123,12 @@ async fn a_receipt_that_cannot_be_is_refused(#[values(Backend::Embedded, Backend
     world.publish(updated(item("S1", "acme", 1, 0))).await;
     let order = world.orders("S1", 1).await.remove(0);
     let path = format!("/v1/restock-orders/{}/receipts", order["id"].as_str().unwrap());
-    let cases: [(Value, u16); 11] = [
+    let cases: [(Value, u16); 10] = [
         (json!({ "accepted": 0 }), 422),
         (json!({ "accepted": -1 }), 422),
         (json!({ "accepted": 5, "rejected": -5 }), 422),
         (json!({ "accepted": i64::MAX, "rejected": i64::MAX }), 422),
         (json!({ "accepted": 1_000_000_000_001_i64 }), 422),
-        (json!({ "accepted": 51 }), 409),
         (json!({ "accepted": 1.5 }), 400),
         (json!({ "accepted": "5" }), 400),
         (json!({ "rejected": 5 }), 400),

@@ -128,6 +128,26 @@ async fn an_order_is_raised_to_a_price_break_that_saves_money(
 
 #[rstest]
 #[tokio::test]
+async fn price_breaks_that_two_set_at_once_are_those_of_one(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let (world, _supplier) = stocked(backend).await;
+    let path = "/v1/suppliers/acme/catalog/p1/price-breaks";
+    let breaks = |quantities: [i64; 2], cost: &str| {
+        let steps = quantities.map(|quantity| json!({ "quantity": quantity, "unit_cost": cost }));
+        json!({ "price_breaks": steps })
+    };
+    let (ours, theirs) = (breaks([10, 20], "9"), breaks([20, 30], "8"));
+    for _ in 0..20 {
+        let (one, other) = tokio::join!(world.put(path, ours.clone()), world.put(path, theirs.clone()));
+        assert_eq!((one.0, other.0), (200, 200), "{} {}", one.1, other.1);
+        let (_, set) = world.get(path).await;
+        assert!(set == ours || set == theirs, "{set}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_policy_or_price_that_cannot_be_is_refused_and_changes_nothing(
     #[values(Backend::Embedded, Backend::Real)] backend: Backend,
 ) {

@@ -1,7 +1,7 @@
 //! What a run needs to be run once and to be held back: its tick, its worker, its brake.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::ConnectionTrait;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
@@ -14,9 +14,17 @@ const INDEXES: [&str; 3] = [
     "CREATE INDEX sync_runs_ended ON sync_runs (ended_at) WHERE ended_at IS NOT NULL",
 ];
 
+/// All that this and the next migrations of one start change, in the order in which consumers take it: one that runs
+/// meanwhile waits, and does not wait for what waits for it.
+const LOCKS: &str = "LOCK TABLE stock_seen, restock_receipts, restock_orders, catalog, suppliers, sync_runs
+    IN ACCESS EXCLUSIVE MODE";
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if manager.get_database_backend() == DbBackend::Postgres {
+            manager.get_connection().execute_unprepared(LOCKS).await?;
+        }
         let time = |name: &'static str| ColumnDef::new(name).timestamp_with_time_zone().to_owned();
         let text = |name: &'static str| ColumnDef::new(name).text().to_owned();
         let of_runs = [

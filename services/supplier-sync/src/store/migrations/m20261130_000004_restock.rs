@@ -8,18 +8,22 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 pub(super) struct Migration;
 
 /// The orders are copied into a new table: SQLite cannot take back that no more is received than was ordered. Orders
-/// from before were asked for when they were made, and those that are open are asked about again.
+/// from before were asked for when they were made, and those that are open are asked about again. A request that was under way
+/// when its process died had not been counted, and may have gone out until its lease ended.
+///
+/// Senders of the version before go on until they are replaced: what they do not know of has defaults, and
+/// [`order::Model`](crate::store::entities::order::Model) does not rely on it.
 const STATEMENTS: [&str; 16] = [
     "INSERT INTO restock_orders_new (id, item_id, sku, supplier_id, supplier_sku, state, quantity, accepted, rejected,
          attempts, asks, refusals, in_doubt, taken, replaced, next_attempt_at, fence, last_error, ordered_at,
          requested_at, received_at, cancel_requested_at, created_at, updated_at)
      SELECT id, item_id, sku, supplier_id, supplier_sku, state, quantity, accepted, rejected,
-         attempts, 0, 0, in_doubt, state IN ('sent', 'confirmed', 'partly_received', 'received'), false,
+         CASE WHEN in_doubt AND attempts = 0 THEN 1 ELSE attempts END, 0, 0, in_doubt, state IN ('sent', 'confirmed', 'partly_received', 'received'), false,
          CASE WHEN state IN ('planned', 'sent', 'confirmed', 'partly_received')
              THEN coalesce(next_attempt_at, updated_at) END,
          fence, last_error,
          CASE WHEN attempts > 0 OR in_doubt OR state NOT IN ('planned', 'cancelled') THEN created_at END,
-         CASE WHEN attempts > 0 OR in_doubt THEN updated_at END,
+         CASE WHEN in_doubt THEN coalesce(next_attempt_at, updated_at) WHEN attempts > 0 THEN updated_at END,
          CASE WHEN state = 'received' THEN updated_at END,
          CASE WHEN state = 'cancelled' THEN updated_at END,
          created_at, updated_at
@@ -80,11 +84,11 @@ fn restock_orders() -> TableCreateStatement {
         .col(column("accepted").big_integer().not_null().check(Expr::col("accepted").gte(0)))
         .col(column("rejected").big_integer().not_null().check(Expr::col("rejected").gte(0)))
         .col(column("attempts").integer().not_null())
-        .col(column("asks").integer().not_null())
-        .col(column("refusals").integer().not_null())
+        .col(column("asks").integer().not_null().default(0))
+        .col(column("refusals").integer().not_null().default(0))
         .col(column("in_doubt").boolean().not_null())
-        .col(column("taken").boolean().not_null())
-        .col(column("replaced").boolean().not_null())
+        .col(column("taken").boolean().not_null().default(false))
+        .col(column("replaced").boolean().not_null().default(false))
         .col(column("next_attempt_at").timestamp_with_time_zone())
         .col(column("fence").integer().not_null())
         .col(column("last_error").text())
