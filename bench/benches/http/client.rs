@@ -40,7 +40,7 @@ impl Client {
         self.request.clear();
         self.request.extend_from_slice(
             format!(
-                "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {media_type}\r\n\
+                "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\n\
                  Idempotency-Key: {key}\r\nContent-Length: {length}\r\n\r\n{body}"
             )
             .as_bytes(),

@@ -23,7 +23,7 @@ pub(crate) struct Client {
 
 /// The requests for these paths.
 pub(crate) fn requests(paths: impl Iterator<Item = String>) -> Arc<[Vec<u8>]> {
-    paths.map(|path| format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes()).collect()
+    paths.map(|path| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()).collect()
 }
 
 impl Client {
