@@ -85,14 +85,21 @@ pub async fn connect(url: &str, config: &DbConfig) -> Result<DatabaseConnection,
 
 /// As [`connect`], but makes no SQLite file where there is none.
 pub async fn connect_existing(url: &str, config: &DbConfig) -> Result<DatabaseConnection, Error> {
-    if url.starts_with("sqlite:") {
-        let options = SqliteConnectOptions::from_str(url).map_err(|error| Error::Url(error.to_string()))?;
-        let file = options.get_filename();
-        if !url.contains("memory") && !file.exists() {
-            return Err(Error::Missing(std::path::absolute(file)?));
-        }
+    if let Some(file) = sqlite_file(url)?.filter(|file| !file.exists()) {
+        return Err(Error::Missing(file));
     }
     connect(url, config).await
+}
+
+/// The file of a database that is one, whether or not it is there yet; none on a server or in memory.
+fn sqlite_file(url: &str) -> Result<Option<PathBuf>, Error> {
+    let Some(rest) = url.strip_prefix("sqlite:") else { return Ok(None) };
+    let (name, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if name.trim_start_matches('/') == ":memory:" || query.split('&').any(|part| part == "mode=memory") {
+        return Ok(None);
+    }
+    let options = SqliteConnectOptions::from_str(url).map_err(|error| Error::Url(error.to_string()))?;
+    Ok(Some(std::path::absolute(options.get_filename())?))
 }
 
 /// How to connect to PostgreSQL, for those who own their connections.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::{DbConfig, sqlite_options};
+use super::{DbConfig, sqlite_file, sqlite_options};
 use crate::config::Config;
 
 /// Beside `stock.db`, `stock.db.lock`.
@@ -29,12 +29,10 @@ pub fn alone(config: &Config, keys: &[&str]) -> anyhow::Result<Alone> {
     let mut files: Vec<(PathBuf, &str)> = Vec::new();
     for key in keys {
         let url = config.text(key)?;
-        if !url.starts_with("sqlite:") || url.contains(":memory:") || url.contains("mode=memory") {
-            continue;
-        }
-        let file = sqlite_options(&url, &database).with_context(|| format!("`{key}`"))?;
-        let file = std::path::absolute(file.get_filename())?;
+        let Some(file) = sqlite_file(&url).with_context(|| format!("`{key}`"))? else { continue };
         if !files.iter().any(|(known, _)| *known == file) {
+            // Makes its folder, in which the lock is to lie.
+            sqlite_options(&url, &database).with_context(|| format!("`{key}`"))?;
             files.push((file, key));
         }
     }

@@ -62,11 +62,10 @@ pub(crate) async fn follow_up_forgotten<C: ConnectionTrait>(
     db: &C,
     now: DateTime<Utc>,
 ) -> Result<u64, DbErr> {
-    let open = [OrderState::Planned, OrderState::Sent, OrderState::Confirmed, OrderState::PartlyReceived];
     let forgotten = Entity::update_many()
         .col_expr(Column::NextAttemptAt, Expr::value(now))
         .filter(Column::NextAttemptAt.is_null())
-        .filter(Column::State.is_in(open));
+        .filter(Column::State.is_in(OrderState::OPEN));
     Ok(forgotten.exec(db).await?.rows_affected)
 }
 
