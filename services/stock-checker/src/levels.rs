@@ -199,7 +199,7 @@ impl Levels {
 
     async fn fill(&self, id: ItemId, key: &str) -> Result<Option<Known>, Error> {
         let began = self.layers.begin();
-        let Some(item) = self.database.ask(self.database.reader.item(id)).await? else { return Ok(None) };
+        let Some(item) = self.database.item(id).await? else { return Ok(None) };
         let known = Known::read(item)?;
         if let Err(error) = self.layers.put(key, known.entry(), began).await {
             failed(&error);
@@ -217,7 +217,7 @@ impl Levels {
         };
         let began = self.layers.begin();
         let id = database.resolve(name, owner).await?.ok_or(Error::ItemUnknown)?.id;
-        let item = database.ask(database.reader.item(id)).await?.ok_or(Error::ItemUnknown)?;
+        let item = database.item(id).await?.ok_or(Error::ItemUnknown)?;
         let known = Known::read(item)?;
         if let Err(error) = self.layers.put(&key(id), known.entry(), began).await {
             failed(&error);

@@ -6,7 +6,7 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 pub(crate) fn begin() {
     describe_counter!(
         "stock_reads_total",
-        "Items answered from the cache, and questions put to the database."
+        "Items answered from the cache; items and other questions that the database was asked."
     );
     describe_counter!(
         "stock_cache_errors_total",

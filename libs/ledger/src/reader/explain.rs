@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::past::{Moment, OVER, PastError, Told, tell, view};
 use super::transactions::{TransactionView, codes};
-use super::views::{ItemRow, ItemView, LevelView, item, item_sql};
+use super::views::{ItemRow, ItemView, LevelView, items, items_sql};
 use super::{ReadError, Reader};
 use crate::history::{Row, moment, state};
 use crate::instant;
@@ -168,8 +168,8 @@ impl Reader {
 async fn present(db: &DatabaseTransaction, id: ItemId, now: Timestamp) -> Result<ItemView, PastError> {
     let backend = db.get_database_backend();
     let values = [Value::from(id.0), moment(backend, now)];
-    let statement = Statement::from_sql_and_values(backend, item_sql("$2"), values);
-    item(ItemRow::find_by_statement(statement).all(db).await?).ok_or(PastError::Unknown)
+    let statement = Statement::from_sql_and_values(backend, items_sql(backend, "= $1", "$2"), values);
+    items(ItemRow::find_by_statement(statement).all(db).await?).pop().ok_or(PastError::Unknown)
 }
 
 /// The holds that have to do with the number, and what they come to.

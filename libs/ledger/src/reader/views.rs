@@ -1,7 +1,7 @@
 //! Items, levels and holds as they are answered.
 
 use domain::{Hold, HoldId, HoldLine, HoldStatus, ItemId, Level, LocationId, Timestamp};
-use sea_orm::FromQueryResult;
+use sea_orm::{DbBackend, FromQueryResult};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -135,8 +135,17 @@ pub(super) struct ItemRow {
     overdue: Option<i64>,
 }
 
-/// The statement behind [`item`]. Holds whose time is up count as available, whether or not their end was recorded.
-pub(super) fn item_sql(clock: &str) -> String {
+/// The statement behind [`items`], of the items whose `i.id` is as `which` says. Holds whose time is up count as
+/// available, whether or not their end was recorded.
+pub(super) fn items_sql(backend: DbBackend, which: &str, clock: &str) -> String {
+    let levels = match backend {
+        // By the index for each item: `OFFSET 0` keeps PostgreSQL from reading the whole table, as it does before it has
+        // statistics of a table that was just filled.
+        DbBackend::Postgres => {
+            "LATERAL (SELECT * FROM inventory_locations WHERE inventory_item_id = i.id OFFSET 0) l ON true"
+        }
+        _ => "inventory_locations l ON l.inventory_item_id = i.id",
+    };
     format!(
         "SELECT i.id, i.product_id, i.variant_id, i.sku, i.name, i.owner, i.supplier_id,
              s.name AS supplier_name, i.reorder_point, i.reorder_quantity, i.is_active, i.version, i.created_at, i.updated_at,
@@ -152,18 +161,20 @@ pub(super) fn item_sql(clock: &str) -> String {
                  AND r.inventory_item_id = i.id) END AS next_expiry
          FROM inventory_items i
          LEFT JOIN supplier_names s ON s.supplier_id = i.supplier_id
-         LEFT JOIN inventory_locations l ON l.inventory_item_id = i.id
+         LEFT JOIN {levels}
          LEFT JOIN warehouses w ON w.id = l.warehouse_id
-         WHERE i.id = $1 ORDER BY w.priority, w.code"
+         WHERE i.id {which} ORDER BY i.id, w.priority, w.code"
     )
 }
 
-/// Puts an item together from its rows, one a location; `None` when there is none.
-pub(super) fn item(rows: Vec<ItemRow>) -> Option<ItemView> {
-    let levels: Vec<LevelView> = rows.iter().filter_map(ItemRow::level).collect();
-    let freed = rows.iter().filter_map(|row| row.overdue).sum();
-    let item = rows.into_iter().next()?.item().with(levels);
-    Some(ItemView { freed, ..item })
+/// Puts items together from their rows, one a location, all of an item's one after the other.
+pub(super) fn items(rows: Vec<ItemRow>) -> Vec<ItemView> {
+    let item = |rows: &[ItemRow]| {
+        let levels = rows.iter().filter_map(ItemRow::level).collect();
+        let freed = rows.iter().filter_map(|row| row.overdue).sum();
+        Some(ItemView { freed, ..rows.first()?.item().with(levels) })
+    };
+    rows.chunk_by(|row, next| row.id == next.id).filter_map(item).collect()
 }
 
 impl ItemView {
@@ -215,16 +226,16 @@ impl ItemRow {
         Some(LevelView::of(location, &level, units(self.overdue)))
     }
 
-    fn item(self) -> ItemView {
+    fn item(&self) -> ItemView {
         ItemView {
             id: self.id,
-            product_id: self.product_id,
-            variant_id: self.variant_id,
-            sku: self.sku,
-            name: self.name,
-            owner: self.owner,
-            supplier_id: self.supplier_id,
-            supplier_name: self.supplier_name,
+            product_id: self.product_id.clone(),
+            variant_id: self.variant_id.clone(),
+            sku: self.sku.clone(),
+            name: self.name.clone(),
+            owner: self.owner.clone(),
+            supplier_id: self.supplier_id.clone(),
+            supplier_name: self.supplier_name.clone(),
             reorder_point: self.reorder_point,
             reorder_quantity: self.reorder_quantity,
             active: self.is_active,

@@ -1,7 +1,8 @@
-use domain::{Command, ItemPatch};
+use domain::{Command, ItemId, ItemPatch};
 use ledger::{ItemFilter, ItemQuery, Range, ReadError, Standing};
 use rstest::rstest;
 use testkit::Backend;
+use uuid::Uuid;
 
 use crate::books::{new_item, open, receive, reserve};
 
@@ -99,4 +100,28 @@ async fn an_items_totals_are_the_sum_of_its_locations(
     assert_eq!(codes, [("front", 0), ("main", 3)]);
     assert_eq!((view.on_hand, view.available, view.reserved), (12, 3, 9));
     books.is_clean().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn items_asked_for_together_are_as_each_by_itself(
+    #[values(Backend::Embedded, Backend::Real)] backend: Backend,
+) {
+    let books = open(backend).await;
+    let mut items = Vec::new();
+    for (sku, units) in [("TEA", 5), ("MILK", 0), ("CUP", 7)] {
+        items.push(books.item(sku, units).await);
+    }
+    books.does(reserve(&[items[0], items[2]], 2, 60).1).await;
+    let mut each = Vec::new();
+    for item in &items {
+        each.push(books.view(*item).await);
+    }
+    each.sort_unstable_by_key(|item| item.id);
+    let nobody = ItemId(Uuid::now_v7());
+    let asked_for = [items[2], nobody, items[0], items[1], items[0]];
+    assert_eq!(books.reader.items(&asked_for).await.unwrap(), each);
+    assert_eq!(books.reader.items(&items[..1]).await.unwrap(), [books.view(items[0]).await]);
+    assert_eq!(books.reader.items(&[nobody]).await.unwrap(), []);
+    assert_eq!(books.reader.items(&[]).await.unwrap(), []);
 }

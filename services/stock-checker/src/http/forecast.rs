@@ -74,7 +74,7 @@ async fn of_item(
     let asked = (item, query.location.clone(), days, numbers.map(|number| number.map(f64::to_bits)));
     let place = parameters::location(&app, query.location.as_deref()).await?;
     let answer = async {
-        let view = app.database.ask(app.database.reader.item(item)).await?.ok_or(Error::ItemUnknown)?;
+        let view = app.database.item(item).await?.ok_or(Error::ItemUnknown)?;
         let units = Units::of(&view, place.map(|place| place.0));
         let asked = Asked { item, supplier: view.supplier_id.clone(), available: units.available };
         let forecasts = &app.forecasts;
