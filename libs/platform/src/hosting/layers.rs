@@ -1,7 +1,8 @@
 //! Layers: what every request passes on its way to a handler, outermost first.
 //!
-//! [`trace`] → [`measure`] → [`detach`] → body limit → [`authenticate`].
+//! [`observe`] → [`detach`] → body limit → [`authenticate`].
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower_http::timeout::DeadlineBody;
@@ -27,8 +29,8 @@ const UNMATCHED: &str = "unmatched";
 /// What a request is answered with whose client has left: nobody reads it, but logs and metrics tell of it.
 const CLIENT_LEFT: u16 = 499;
 
-/// Opens the request's span, as part of the trace that it came with, and logs what became of it.
-pub(super) async fn trace(request: Request, next: Next) -> Response {
+/// Opens the request's span, as part of the trace that it came with; logs, counts and times what became of it.
+pub(super) async fn observe(request: Request, next: Next) -> Response {
     let route = route(&request);
     let method = request.method();
     let span = tracing::info_span!(
@@ -45,19 +47,38 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
     );
     let traceparent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
     telemetry::continue_from(&span, traceparent);
-    let (start, path) = (Instant::now(), request.uri().path().to_owned());
-    let method = method.clone();
+    let (start, method, uri) = (Instant::now(), method.clone(), request.uri().clone());
     let told = span.clone();
     let leaving = Leaving::new(CLIENT_LEFT, move |status| {
+        let took = start.elapsed();
+        metrics::histogram!(
+            "http_server_request_duration_seconds",
+            "http_request_method" => label(&method),
+            "http_route" => route,
+            "http_response_status_code" => status.to_string(),
+        )
+        .record(took);
         told.record("http.response.status_code", status);
         if status >= 500 {
             told.record("otel.status_code", "ERROR");
         }
-        told.in_scope(|| access(&method, &path, status, start.elapsed()));
+        told.in_scope(|| access(&method, uri.path(), status, took));
     });
     let response = next.run(request).instrument(span).await;
     leaving.answered(response.status().as_u16());
     response
+}
+
+/// The method as a label. Any other is a stranger's invention, and must not become one.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "_OTHER",
+    }
 }
 
 /// The access log: a line a request. Those that went as they should are many, and only said when asked for.
@@ -70,33 +91,6 @@ fn access(method: &Method, path: &str, status: u16, took: Duration) {
         }
         _ => tracing::debug!(target: "access", %method, path, status, duration_ms, "answered"),
     }
-}
-
-/// Counts and times, by method, route template and status.
-pub(super) async fn measure(request: Request, next: Next) -> Response {
-    let route = route(&request);
-    // Any other method is a stranger's invention, and must not become a label either.
-    let method = match *request.method() {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        _ => "_OTHER",
-    };
-    let start = Instant::now();
-    let leaving = Leaving::new(CLIENT_LEFT, move |status| {
-        metrics::histogram!(
-            "http_server_request_duration_seconds",
-            "http_request_method" => method,
-            "http_route" => route,
-            "http_response_status_code" => status.to_string(),
-        )
-        .record(start.elapsed());
-    });
-    let response = next.run(request).await;
-    leaving.answered(response.status().as_u16());
-    response
 }
 
 /// How many requests are worked on at once, and how long each may take.
@@ -117,8 +111,9 @@ pub(super) enum Undone {
 }
 
 impl Detached {
-    /// Runs the work in a task of its own, so that nobody but itself ends it: database work that is cancelled
-    /// halfway leaves a connection in an unknown state. Waits for it within `limit`.
+    /// Does the work. What has to wait for anything goes on in a task of its own, so that nobody but itself ends it:
+    /// database work that is cancelled halfway leaves a connection in an unknown state. What is at hand, as an answer
+    /// from the cache is, needs no task. Waits within `limit`.
     pub(super) async fn run(
         &self,
         limit: Duration,
@@ -127,16 +122,23 @@ impl Detached {
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             return Err(Undone::Failed(Problem::unavailable("too many requests are being worked on")));
         };
-        let handler = async move {
-            let response = work.await;
+        let mut work = Box::pin(async move {
+            // Nothing is used afterwards that a panic could have left half done.
+            let response = AssertUnwindSafe(work).catch_unwind().await;
             drop(slot);
-            response
-        };
-        let task = self.requests.spawn(handler.in_current_span());
+            response.map_err(|_| {
+                tracing::error!("a handler panicked");
+                Undone::Failed(Problem::internal())
+            })
+        });
+        if let Some(answer) = work.as_mut().now_or_never() {
+            return answer;
+        }
+        let task = self.requests.spawn(work.in_current_span());
         match tokio::time::timeout(limit, task).await {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
-                tracing::error!(%error, "a handler failed");
+                tracing::error!(%error, "a handler was not let finish");
                 Err(Undone::Failed(Problem::internal()))
             }
             Err(_) => {
@@ -147,7 +149,7 @@ impl Detached {
     }
 }
 
-/// Runs the handler in a task of its own. What only waits for the client, the body, has a deadline. Turns a panic
+/// Runs the handler so that no client ends it. What only waits for the client, the body, has a deadline. Turns a panic
 /// into a problem.
 pub(super) async fn detach(State(state): State<Detached>, request: Request, next: Next) -> Response {
     let request = if request.body().is_end_stream() {

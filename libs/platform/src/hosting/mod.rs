@@ -3,7 +3,7 @@
 //! A service is a value; a process is a list of them. Reading order: [`main`] → [`serve`] → `routes`
 //! (what every process answers) → `layers` (what every request passes) → `grpc` (the same for calls) → `connections`.
 //!
-//! **Invariants.** A request's handler runs in a task of its own: neither a client that leaves nor a
+//! **Invariants.** A request's handler that has to wait goes on in a task of its own: neither a client that leaves nor a
 //! timeout cancels what it began. A task that ends before it was told to ends the process: nothing
 //! important is ever silently absent. A stop is bounded.
 

@@ -21,7 +21,7 @@ use tonic::Status;
 use tonic::server::NamedService;
 use tonic_health::pb::FILE_DESCRIPTOR_SET as HEALTH;
 use tonic_reflection::server::{Builder, Error};
-use tower::Service;
+use tower::{Service, ServiceBuilder};
 
 use self::calls::Calls;
 use super::Stopping;
@@ -84,15 +84,14 @@ pub(super) fn assemble(services: Vec<Grpc>, host: Host) -> anyhow::Result<Router
     let stopping = Stopping(host.readiness.stop.clone());
     let health = health::server(host.readiness, grpc.names);
     let open = mount(reflection(&grpc.descriptors)?, health);
-    // The last layer added is the first that a call meets.
-    let guarded = grpc
-        .routes
-        .fallback(no_method)
-        .layer(Extension(stopping))
-        .layer(from_fn_with_state(host.verifier, layers::authenticate))
-        .layer(from_fn_with_state(bounds, layers::detach))
+    // In the order in which a call meets them.
+    let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(calls, layers::trace))
         .layer(from_fn(layers::measure))
-        .layer(from_fn_with_state(calls, layers::trace));
+        .layer(from_fn_with_state(bounds, layers::detach))
+        .layer(from_fn_with_state(host.verifier, layers::authenticate))
+        .layer(Extension(stopping));
+    let guarded = grpc.routes.fallback(no_method).layer(layers);
     Ok(guarded.merge(open))
 }
 
