@@ -17,7 +17,6 @@ use sea_orm::{
 };
 use sea_orm_migration::MigratorTrait;
 use serde::Deserialize;
-use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -28,10 +27,6 @@ pub use alone::{Alone, alone};
 /// Keeps concurrent starts from migrating one database at once. Any number will do that no other
 /// program on the database picks.
 const MIGRATION_LOCK: i64 = 0x0E1_4A1D;
-
-/// A connection that was in use so short a while ago is taken to be well: to ask each time would cost a round trip a
-/// statement. If it is not, the statement fails as it would have if it had broken a moment later.
-const SURELY_WELL: Duration = Duration::from_secs(1);
 
 /// Section `database` of the configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -75,8 +70,6 @@ pub async fn connect(url: &str, config: &DbConfig) -> Result<DatabaseConnection,
         let pool = SqlitePoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(acquire)
-            // A file does not hang up.
-            .test_before_acquire(false)
             .connect_with(sqlite_options(url, config)?)
             .await?;
         Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
@@ -84,15 +77,6 @@ pub async fn connect(url: &str, config: &DbConfig) -> Result<DatabaseConnection,
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(acquire)
-            .test_before_acquire(false)
-            .before_acquire(|connection, known| {
-                Box::pin(async move {
-                    if known.idle_for >= SURELY_WELL {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
             .connect_with(pg_options(url, config)?)
             .await?;
         Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))

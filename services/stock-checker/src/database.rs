@@ -65,7 +65,7 @@ impl Database {
     /// An item and its levels, asked for together with others that are asked for just now.
     pub(crate) async fn item(&self, id: ItemId) -> Result<Option<ItemView>, Error> {
         let by = self.deadline();
-        self.together.item(id, by, async |all| self.answer(by, all).await).await
+        self.together.item(id, by, |all| self.answer(by, all)).await
     }
 
     async fn answer(&self, by: Instant, all: Vec<Waiting>) {

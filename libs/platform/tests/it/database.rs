@@ -1,7 +1,6 @@
 //! Databases, and what is done once in them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
@@ -15,7 +14,6 @@ use sea_orm::{
 };
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::prelude::*;
-use testkit::proxy::Proxy;
 use testkit::{Backend, Stage};
 
 use crate::{Running, defaults, problem, service};
@@ -222,18 +220,4 @@ async fn over_http_a_replay_says_so_and_is_the_same_byte_for_byte() {
     assert_eq!(first.bytes().await.unwrap(), second.bytes().await.unwrap());
     assert_eq!(problem(ask("b").await).await.1, "idempotency-key-reused");
     assert_eq!(done.load(Ordering::SeqCst), 1);
-}
-
-#[tokio::test]
-async fn a_connection_that_broke_while_nobody_used_it_is_replaced() {
-    let stage = Stage::new(Backend::Real).await;
-    let proxy = Proxy::before(&stage.stock_url).await.unwrap();
-    let config = defaults().section("database").unwrap();
-    let db = db::connect(&proxy.url(&stage.stock_url), &config).await.unwrap();
-    db.execute_unprepared("SELECT 1").await.unwrap();
-    proxy.cut();
-    proxy.heal();
-    // So long that it is not taken to be well any more.
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
-    db.execute_unprepared("SELECT 1").await.unwrap();
 }

@@ -59,11 +59,11 @@ impl Together {
     }
 
     /// The item, by a question of `ask`'s, which has to tell all who are given to it. Busy when no lane is free by then.
-    pub(super) async fn item(
+    pub(super) async fn item<F: Future<Output = ()>>(
         &self,
         item: ItemId,
         by: Instant,
-        ask: impl AsyncFnOnce(Vec<Waiting>),
+        ask: impl Fn(Vec<Waiting>) -> F,
     ) -> Result<Option<ItemView>, Error> {
         let (number, mut answer) = self.enter(item);
         let told = tokio::select! {
@@ -95,17 +95,24 @@ impl Together {
         (number, told)
     }
 
-    /// Asks for those who wait, unless this one is among those who are being asked for: then the lane is for the next.
-    async fn lead(&self, number: u64, _lane: SemaphorePermit<'_>, ask: impl AsyncFnOnce(Vec<Waiting>)) {
-        let all: Vec<Waiting> = {
-            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            if queue.waiting.front().is_none_or(|first| first.number > number) {
-                return;
-            }
-            let many = queue.waiting.len().min(MOST_AT_ONCE);
-            queue.waiting.drain(..many).collect()
-        };
-        ask(all).await;
+    /// Asks for those who wait until this one is among them. If it was before, the lane is for the next.
+    async fn lead<F: Future<Output = ()>>(
+        &self,
+        number: u64,
+        _lane: SemaphorePermit<'_>,
+        ask: impl Fn(Vec<Waiting>) -> F,
+    ) {
+        while let Some(all) = self.take(number) {
+            ask(all).await;
+        }
+    }
+
+    /// The first of those who wait, if this one does.
+    fn take(&self, number: u64) -> Option<Vec<Waiting>> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.waiting.front().filter(|first| first.number <= number)?;
+        let many = queue.waiting.len().min(MOST_AT_ONCE);
+        Some(queue.waiting.drain(..many).collect())
     }
 
     /// Whether this one was still waiting.
@@ -141,12 +148,14 @@ mod tests {
         }
 
         async fn item(&self, patience: Duration) -> Result<Option<ItemView>, Error> {
-            let ask = async |all: Vec<Waiting>| {
-                self.questions.lock().unwrap().push(all.len());
-                self.let_go.acquire().await.unwrap().forget();
-                all.into_iter().for_each(|one| one.tell(Ok(None)));
-            };
-            self.together.item(ItemId(Uuid::now_v7()), Instant::now() + patience, ask).await
+            let by = Instant::now() + patience;
+            self.together.item(ItemId(Uuid::now_v7()), by, |all| self.answer(all)).await
+        }
+
+        async fn answer(&self, all: Vec<Waiting>) {
+            self.questions.lock().unwrap().push(all.len());
+            self.let_go.acquire().await.unwrap().forget();
+            all.into_iter().for_each(|one| one.tell(Ok(None)));
         }
 
         /// So many at once, in this order.
@@ -183,14 +192,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_gets_a_lane_has_an_answer_however_many_are_before_them() {
+        let asked = Asked::new();
+        asked.let_go.add_permits(3);
+        let (mut last, mut answer) = asked.together.enter(ItemId(Uuid::now_v7()));
+        for _ in 0..2 * MOST_AT_ONCE {
+            (last, answer) = asked.together.enter(ItemId(Uuid::now_v7()));
+        }
+        let lane = asked.together.lanes.acquire().await.unwrap();
+        asked.together.lead(last, lane, |all| asked.answer(all)).await;
+        assert_eq!(asked.questions(), [MOST_AT_ONCE, MOST_AT_ONCE, 1]);
+        assert!(matches!(answer.await, Ok(Ok(None))));
+    }
+
+    #[tokio::test]
     async fn who_is_being_asked_for_has_left_the_queue_and_is_told() {
         let asked = Asked::new();
         let queue = || asked.together.enter(ItemId(Uuid::now_v7()));
         let ((first, _), (second, answer), (third, _)) = (queue(), queue(), queue());
         assert!(asked.together.leave(third));
         let lane = asked.together.lanes.acquire().await.unwrap();
-        let ask = async |all: Vec<Waiting>| all.into_iter().for_each(|one| one.tell(Ok(None)));
-        asked.together.lead(first, lane, ask).await;
+        asked.let_go.add_permits(1);
+        asked.together.lead(first, lane, |all| asked.answer(all)).await;
         assert!(!asked.together.leave(second), "it must not be told that nobody had time");
         assert!(matches!(answer.await, Ok(Ok(None))));
     }
